@@ -1,0 +1,82 @@
+# One command each; every target installs first what is missing. `make test` is what CI runs.
+
+SHELL := /bin/sh
+BIN := .venv/bin
+STAMP := .venv/.installed
+PATHS := connector integrations webhooks sync tests
+
+.PHONY: install demo serve test bench spec format lint types contracts
+.DEFAULT_GOAL := install
+
+install: $(STAMP)
+
+# uv comes first, by its own hashes out of the same lock; then everything else by theirs; then this tree, editable.
+# editable_mode=compat writes a plain path into .venv, so that tests and tools see the whole tree from anywhere.
+$(STAMP): requirements.lock pyproject.toml
+	@$(MAKE) --no-print-directory .venv/bin/pip
+	@awk '/^uv==/ {on = 1; print; next} /^[^ ]/ {on = 0} on' requirements.lock > .venv/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
+	@UV_LINK_MODE=copy $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@UV_LINK_MODE=copy $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation \
+		--config-settings editable_mode=compat -e .
+	@touch $(STAMP)
+	@echo "installed into .venv with $$($(BIN)/python -V)"
+
+.venv/bin/pip:
+	@python=''; \
+	for name in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
+		if "$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; \
+		then python="$$name"; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo "Connector needs Python 3.11, 3.12 or 3.13 and found none of python3.13, python3.12, python3.11, python3." >&2; \
+		echo "Install one, or name it: make install PYTHON=/path/to/python3.12" >&2; exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+		version=$$("$$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])'); \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -q && { apt-get install -qy "$$version-venv" || apt-get install -qy python3-venv; }; \
+		else \
+			echo "$$python has no venv module. Install it (on Debian and Ubuntu: apt-get install $$version-venv) and repeat." >&2; \
+			exit 1; \
+		fi; \
+	fi; \
+	"$$python" -m venv --clear .venv
+
+# A sale lost and won back on pretend stores: make demo, or make demo ARGS=--once
+demo: install
+	@$(BIN)/connector demo $(ARGS)
+
+serve: install
+	@$(BIN)/connector serve $(ARGS)
+
+test: install
+	@$(BIN)/python -m tests.gate $(ARGS)
+
+bench: install wrk
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+# Which row of the specification is proven by which test. A failing test only shows in the table here.
+spec: install
+	@$(BIN)/pytest -q --no-header --spec-report >/dev/null || true
+	@$(BIN)/python -m tests.spec
+
+format: install
+	@$(BIN)/ruff format $(PATHS)
+	@$(BIN)/ruff check --fix $(PATHS)
+
+lint: install
+	@$(BIN)/ruff format --check $(PATHS)
+	@$(BIN)/ruff check $(PATHS)
+
+types: install
+	@$(BIN)/mypy
+
+contracts: install
+	@$(BIN)/lint-imports
+
+.PHONY: wrk
+wrk:
+	@command -v wrk >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -q && apt-get install -qy wrk; \
+		else echo "The benchmarks need the load generator wrk: apt-get install wrk" >&2; exit 1; fi; }

@@ -1,0 +1,1 @@
+"""Our words, our rules, our tables, and the doors people use."""

@@ -1,0 +1,291 @@
+"""
+The canonical model: what a store's checkouts, customers, products, orders and codes mean to us.
+
+Frozen values without behaviour. Platform ids are text and kept unchanged. Money is an exact Decimal with its
+ISO 4217 currency, never a float. Times are aware UTC. Raw texts that people typed are kept beside what we read in them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Resource(StrEnum):
+    """The kinds of records a platform has."""
+
+    CHECKOUT = "checkout"
+    ORDER = "order"
+    CUSTOMER = "customer"
+    PRODUCT = "product"
+
+
+class Channel(StrEnum):
+    """A way to reach a person."""
+
+    EMAIL = "email"
+    SMS = "sms"
+
+
+class ConsentState(StrEnum):
+    """What the platform last told us about marketing consent; absent is UNKNOWN, never UNSUBSCRIBED."""
+
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    SUBSCRIBED = "subscribed"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+class Stage(StrEnum):
+    """How far the shopper came: CART before any checkout page, CHECKOUT from then on."""
+
+    CART = "cart"
+    CHECKOUT = "checkout"
+
+
+class PaymentState(StrEnum):
+    """Where the money of an order is, in the words of the field."""
+
+    PENDING = "pending"
+    AUTHORIZED = "authorized"
+    PARTIALLY_PAID = "partially_paid"
+    PAID = "paid"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    VOIDED = "voided"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An exact amount in one currency."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """A phone number: what was written, and E.164 (`+33645678901`) when it parses for its country, else None."""
+
+    raw: str
+    e164: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One channel's consent as one record tells it, valid from `at`."""
+
+    channel: Channel
+    state: ConsentState
+    at: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """
+    A person in one Shop (AC-47 to AC-51).
+
+    `phone` follows AC-62: customer record, else default shipping address, else None.
+    """
+
+    platform_id: str
+    source_version: datetime
+    email: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    company: str | None = None
+    phone: Phone | None = None
+    country: str | None = None
+    language: str | None = None
+    created_at: datetime | None = None
+    consents: tuple[Consent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One buyable form of a Product; price in the shop's currency."""
+
+    platform_id: str
+    title: str | None = None
+    sku: str | None = None
+    price: Decimal | None = None
+    image_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product (AC-52 to AC-54, AC-59, AC-61). `description` is plain text; `category` is the product type or first category."""
+
+    platform_id: str
+    source_version: datetime
+    title: str
+    category: str | None = None
+    categories: tuple[str, ...] = ()
+    description: str | None = None
+    image_url: str | None = None
+    url: str | None = None
+    is_deleted: bool = False
+    variants: tuple[Variant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LineItem:
+    """
+    One line of a Checkout or Order (AC-52 to AC-61).
+
+    `key` identifies the line within its record and is unique there (adapters disambiguate repeated keys).
+    `unit_price` and `total` are in the record's currency, as the shop shows them to shoppers (tax included where the shop does).
+    """
+
+    key: str
+    title: str
+    quantity: int
+    unit_price: Decimal
+    total: Decimal
+    product_id: str | None = None
+    variant_id: str | None = None
+    variant_title: str | None = None
+    sku: str | None = None
+    image_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """
+    A purchase somebody started.
+
+    `platform_id`: Shopify checkout (or cart) token, WooCommerce draft order id. `token` is what an Order names in
+    `checkout_token`; `cart_token` links carts, checkouts and orders. `checkout_phone` is what was typed in the
+    checkout, kept apart from the customer's `phone` (AC-62). `completed_at` is set once an order came of it,
+    `closed_at` once it ended without one. `created_at` is the cart date (AC-57), `source_version` the platform's own
+    update instant.
+    """
+
+    platform_id: str
+    source_version: datetime
+    created_at: datetime
+    currency: str
+    total: Decimal
+    stage: Stage = Stage.CHECKOUT
+    token: str | None = None
+    cart_token: str | None = None
+    number: str | None = None
+    customer_id: str | None = None
+    email: str | None = None
+    phone: Phone | None = None
+    checkout_phone: Phone | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    company: str | None = None
+    country: str | None = None
+    language: str | None = None
+    subtotal: Decimal | None = None
+    discount_total: Decimal | None = None
+    tax_total: Decimal | None = None
+    taxes_included: bool = False
+    shipping_method: str | None = None
+    discount_codes: tuple[str, ...] = ()
+    lines: tuple[LineItem, ...] = ()
+    accepts_email: bool = False
+    accepts_sms: bool = False
+    recovery_url: str | None = None
+    completed_at: datetime | None = None
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """
+    A placed purchase; unpaid ones paid offline count (SW-10), WooCommerce drafts, pending and failed ones do not reach here.
+
+    `placed_at` is the instant of placing as near as this version of the record tells; over several versions the
+    earliest counts. `is_test` orders never trigger anything.
+    """
+
+    platform_id: str
+    source_version: datetime
+    created_at: datetime
+    placed_at: datetime
+    currency: str
+    total: Decimal
+    payment_state: PaymentState
+    number: str | None = None
+    platform_status: str | None = None
+    checkout_token: str | None = None
+    cart_token: str | None = None
+    customer_id: str | None = None
+    email: str | None = None
+    phone: Phone | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    country: str | None = None
+    language: str | None = None
+    subtotal: Decimal | None = None
+    discount_total: Decimal | None = None
+    tax_total: Decimal | None = None
+    taxes_included: bool = False
+    discount_codes: tuple[str, ...] = ()
+    lines: tuple[LineItem, ...] = ()
+    cancelled_at: datetime | None = None
+    is_test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A record that no longer exists in the store. `platform_id` or, where the platform gives only that, `cart_token`."""
+
+    resource: Resource
+    at: datetime
+    platform_id: str | None = None
+    cart_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Uninstalled:
+    """The merchant removed the app; every token is dead from `at` on."""
+
+    at: datetime
+
+
+Record = Checkout | Order | Customer | Product
+Event = Record | Removed | Uninstalled
+
+
+@dataclass(frozen=True, slots=True)
+class DiscountCode:
+    """One code on one Shop, as we would have it issued: a percentage (0 < value ≤ 100), a fixed amount, or free shipping."""
+
+    code: str
+    kind: str
+    value: Decimal | None = None
+    currency: str | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    usage_limit: int | None = None
+    once_per_customer: bool = False
+    minimum_subtotal: Decimal | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopProfile:
+    """What a platform says of a shop. `contact_email` and `address` go into message footers; `language` is BCP 47."""
+
+    name: str
+    currency: str
+    timezone: str
+    url: str
+    platform_shop_id: str | None = None
+    language: str | None = None
+    country: str | None = None
+    contact_email: str | None = None
+    address: str | None = None
+    taxes_included: bool = False
+    hosts: tuple[str, ...] = field(default=())
+
+
+Headers = Mapping[bytes, bytes]
+"""HTTP headers with lower-case names, as ASGI gives them."""

@@ -1,0 +1,1 @@
+"""Pure composition of what people receive."""

@@ -1,0 +1,55 @@
+"""Who is who: phone fallback, e-mail and phone normalisation."""
+
+import re
+
+import phonenumbers
+
+from connector.canonical import Phone
+
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f<>(),;:\"\[\]\\]{1,64}@[^@\s\x00-\x1f\x7f<>(),;:\"\[\]\\]{1,253}")
+_HOST = re.compile(r"(?!-)[^\W_](?:[^\W_]|-){0,62}(?<!-)(?:\.(?!-)[^\W_](?:[^\W_]|-){0,62}(?<!-))+")
+MAX_RAW_PHONE = 64
+
+
+def choose_phone(record: str | None, default_address: str | None, country: str | None) -> Phone | None:
+    """
+    The phone of a person (AC-62): customer record, else default shipping address, else none.
+
+    A blank text counts as absent. A text that does not parse is still the chosen one: it keeps its raw form only, and
+    the next source is not asked, so that the profile always shows what the store shows first.
+    """
+    return parse_phone(record, country) or parse_phone(default_address, country)
+
+
+def parse_phone(raw: str | None, country: str | None) -> Phone | None:
+    """
+    Read one phone text; None if blank.
+
+    `country` (ISO 3166-1 alpha-2) helps national forms; `e164` stays None for what is not a possible valid number.
+    """
+    text = (raw or "").strip()[:MAX_RAW_PHONE]
+    if not text:
+        return None
+    region = country.upper() if country else None
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return Phone(text)
+    if not phonenumbers.is_valid_number(number):
+        return Phone(text)
+    return Phone(text, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def normalise_email(raw: str | None) -> str | None:
+    """
+    The form in which addresses are compared: trimmed and lower-cased; None if it cannot be an address.
+
+    Half-typed texts occur (`anna@exam`, before a domain is complete): a host without a dot is refused.
+    """
+    text = (raw or "").strip().lower()
+    if not _EMAIL.fullmatch(text):
+        return None
+    local, _, host = text.rpartition("@")
+    if local.startswith(".") or local.endswith(".") or ".." in local or not _HOST.fullmatch(host):
+        return None
+    return text

@@ -1,0 +1,41 @@
+"""How our columns are made: bigint keys, references that cascade, exact money, JSON and text arrays."""
+
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Column, ForeignKey, Identity, Numeric, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+SQLModel.metadata.naming_convention = NAMING
+
+
+def key() -> Any:
+    return Field(default=None, sa_column=Column("id", BigInteger, Identity(always=True), primary_key=True))
+
+
+def ref(target: str, *, nullable: bool = False, index: bool = False, cascade: bool = True, primary_key: bool = False) -> Any:
+    foreign = ForeignKey(target, ondelete="CASCADE" if cascade else "SET NULL")
+    return Field(sa_column=Column(BigInteger, foreign, nullable=nullable, index=index, primary_key=primary_key))
+
+
+def json(default: str) -> Any:
+    return Field(default=None, sa_column=Column(JSONB, nullable=False, server_default=text(f"'{default}'::jsonb")))
+
+
+def texts() -> Any:
+    return Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")))
+
+
+def money(*, nullable: bool = True) -> Any:
+    return Field(default=None, sa_column=Column(Numeric, nullable=nullable))
+
+
+def one_of(name: str, *values: str) -> CheckConstraint:
+    return CheckConstraint(f"{name} in ({', '.join(repr(v) for v in values)})", name=name)

@@ -1,0 +1,125 @@
+"""
+The database: one engine, and the only three ways to open a transaction.
+
+`transaction(shop=…)` and `transaction(account=…)` act as the role `connector_app`, which row level security confines to
+that shop or account; `system_transaction(reason)` acts as `connector_system` and sees every tenant: claims, the scheduler,
+installs. The login role is only used by migrations. Wakes asked for inside a transaction ring after its commit.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlmodel import Session
+
+APP_ROLE = "connector_app"
+SYSTEM_ROLE = "connector_system"
+STATEMENT_TIMEOUT_MS = 30_000
+LOCK_TIMEOUT_MS = 10_000
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """A doorbell: look at `shop_id` (0: at every shop) for this `job`."""
+
+    job: str
+    shop_id: int
+
+
+def engine_url(url: str) -> URL:
+    """Any `postgres://` or `postgresql://` URL as SQLAlchemy's psycopg URL."""
+    return make_url(url.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+psycopg")
+
+
+def libpq_url(url: str) -> str:
+    """The same URL for psycopg itself."""
+    return engine_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+class Database:
+    """One process's way to the database. Thread-safe; close() at the end."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        self.engine: Engine = create_engine(
+            engine_url(url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=5,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 5, "options": f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_MS}"},
+        )
+        event.listen(self.engine, "connect", _set_timeouts)
+        self._ring: Callable[[Wake], None] = lambda wake: None
+
+    def on_wake(self, ring: Callable[[Wake], None]) -> None:
+        """Ring this after every commit that asked for a wake."""
+        self._ring = ring
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def transaction(self, *, shop: int | None = None, account: int | None = None) -> Iterator[Session]:
+        """One transaction that can see exactly one shop or one account; commits at the end, rolls back on any error."""
+        if (shop is None) == (account is None):
+            raise ValueError("a transaction belongs to one shop or to one account")
+        with self._begin(APP_ROLE, shop=shop, account=account) as session:
+            yield session
+
+    @contextmanager
+    def system_transaction(self, reason: str) -> Iterator[Session]:
+        """One transaction that sees every tenant; `reason` says why that is needed and is logged on failure."""
+        try:
+            with self._begin(SYSTEM_ROLE) as session:
+                yield session
+        except Exception:
+            log.warning("system_transaction.failed", reason=reason)
+            raise
+
+    @contextmanager
+    def _begin(self, role: str, *, shop: int | None = None, account: int | None = None) -> Iterator[Session]:
+        wakes: list[Wake] = []
+        with Session(self.engine, expire_on_commit=False) as session:
+            session.info["wakes"] = wakes
+            with session.begin():
+                session.execute(_SCOPE, {"role": role, "shop": _text(shop), "account": _text(account)})
+                yield session
+        for wake in dict.fromkeys(wakes):
+            self._ring(wake)
+
+
+def wake_after_commit(session: Session, job: str, shop_id: int) -> None:
+    """Ring `job` for a shop once this transaction has committed."""
+    session.info["wakes"].append(Wake(job, shop_id))
+
+
+def app_now(session: Session) -> datetime:
+    """The database's instant (virtual in sandbox mode), aware UTC."""
+    now: datetime = session.execute(text("select app_now()")).scalar_one()
+    return now
+
+
+_SCOPE = text(
+    "select set_config('role', :role, true), set_config('app.shop_id', :shop, true), set_config('app.account_id', :account, true)"
+)
+
+
+def _text(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _set_timeouts(connection: Any, record: Any) -> None:
+    """A session default that the pool keeps; set here since poolers refuse it as a start-up option."""
+    was = connection.autocommit
+    connection.autocommit = True
+    connection.execute(f"set statement_timeout = {STATEMENT_TIMEOUT_MS}")
+    connection.autocommit = was

@@ -1,0 +1,179 @@
+"""
+The outbox: messages are queued once, claimed in a transaction that looks at everything again, handed over, recorded.
+
+Lock order everywhere: checkout, shop, automation, address, message.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, text
+from sqlmodel import Session, col
+
+from connector.rules.automations import Reason
+from connector.store.automation_tables import AutomationRow, MessageRow
+from connector.store.tables import CheckoutLineRow, CheckoutRow, ShopRow
+from connector.store.upserts import Fields, insert_new
+
+LEASE = timedelta(seconds=120)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Everything a claim looks at, locked until the transaction ends."""
+
+    message: MessageRow
+    checkout: CheckoutRow
+    has_lines: bool
+    shop: ShopRow
+    automation: AutomationRow
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """One line as a shopper sees it: the variant's picture, else the line's, else the product's (AC-61)."""
+
+    title: str
+    variant_title: str | None
+    quantity: int
+    unit_price: Any
+    total: Any
+    image_url: str | None
+    description: str | None
+    category: str | None
+
+
+def queue(session: Session, rows: Sequence[Fields]) -> None:
+    """Queue messages; a second one for the same enrollment, step and channel is ignored by constraint."""
+    insert_new(session, "messages", rows)
+
+
+def cancel_queued(
+    session: Session, shop_id: int, reason: Reason, *, checkout_ids: Sequence[int] | None = None, automation_id: int | None = None
+) -> list[tuple[int, int]]:
+    """Cancel queued messages of a shop, or only of some checkouts or one automation; returns (checkout, automation) pairs."""
+    statement = text("""
+        update messages set state = 'cancelled', reason = :reason where id in (
+            select id from messages where shop_id = :shop and state = 'queued'
+              and (cast(:checkouts as bigint[]) is null or checkout_id = any(:checkouts))
+              and (cast(:automation as bigint) is null or automation_id = :automation)
+            order by id for update
+        ) returning checkout_id, automation_id
+    """)
+    values = {
+        "shop": shop_id,
+        "reason": reason.value,
+        "checkouts": None if checkout_ids is None else list(checkout_ids),
+        "automation": automation_id,
+    }
+    return [(row[0], row[1]) for row in session.execute(statement, values)]
+
+
+def cancel_for_address(session: Session, shop_id: int, channel: str, address: str, reason: Reason) -> list[tuple[int, int]]:
+    """Cancel what is queued for one address; returns (checkout, automation) pairs."""
+    statement = text("""
+        update messages set state = 'cancelled', reason = :reason where id in (
+            select id from messages where shop_id = :shop and state = 'queued' and channel = :channel and lower(address) = lower(:address)
+            order by id for update
+        ) returning checkout_id, automation_id
+    """)
+    values = {"shop": shop_id, "channel": channel, "address": address, "reason": reason.value}
+    return [(row[0], row[1]) for row in session.execute(statement, values)]
+
+
+def shops_with_due(session: Session, limit: int) -> list[int]:
+    """Shops that have messages to send, the longest waiting first."""
+    statement = text("""
+        select shop_id from messages where state = 'queued' and due_at <= app_now() group by shop_id order by min(due_at) limit :limit
+    """)
+    return list(session.execute(statement, {"limit": limit}).scalars())
+
+
+def hold_next(session: Session, shop_id: int) -> Held | None:
+    """
+    Lock the next due message of a shop and all that decides about it; None if there is nothing to do.
+
+    The checkout is locked first: whoever applies an order locks it too, so an order is either seen here or commits after
+    this claim.
+    """
+    candidate = session.execute(
+        text("""
+            select m.id, m.checkout_id from messages m join checkouts c on c.id = m.checkout_id
+            where m.shop_id = :shop and m.state = 'queued' and m.due_at <= app_now()
+            order by m.due_at, m.id limit 1 for update of c skip locked
+        """),
+        {"shop": shop_id},
+    ).one_or_none()
+    if candidate is None:
+        return None
+    checkout = session.get_one(CheckoutRow, candidate.checkout_id, populate_existing=True)
+    shop = session.scalars(select(ShopRow).where(col(ShopRow.id) == shop_id).with_for_update(read=True)).one()
+    message = session.get_one(MessageRow, candidate.id)
+    automation = session.scalars(
+        select(AutomationRow).where(col(AutomationRow.id) == message.automation_id).with_for_update(read=True)
+    ).one()
+    has_lines = (
+        session.scalars(select(col(CheckoutLineRow.position)).where(col(CheckoutLineRow.checkout_id) == checkout.id)).first() is not None
+    )
+    return Held(message, checkout, has_lines, shop, automation)
+
+
+def still_queued(session: Session, message: MessageRow) -> bool:
+    """Lock the message itself, last; false if it was cancelled, postponed or taken since it was looked at."""
+    session.refresh(message, with_for_update=True)
+    return message.state == "queued"
+
+
+def mark_sending(message: MessageRow, now: datetime) -> None:
+    """Claim: from here on it is never sent by anyone else."""
+    message.state, message.attempts, message.lease_until = "sending", message.attempts + 1, now + LEASE
+
+
+def record(session: Session, message_id: int, attempt: int, **values: Any) -> bool:
+    """
+    Write how a hand-over ended; false if this attempt no longer holds the claim (its lease ran out).
+    """
+    sets = ", ".join(f"{name} = :{name}" for name in values)
+    statement = text(f"""
+        update messages set lease_until = null, {sets} where id = :id and state = 'sending' and attempts = :attempt returning id
+    """)
+    return session.execute(statement, {"id": message_id, "attempt": attempt, **values}).scalar() is not None
+
+
+def expire_leases(session: Session) -> list[tuple[int, int, int]]:
+    """
+    Messages whose sender vanished in mid-send: unknown, shown as such, never sent again by themselves.
+
+    Returns (shop, checkout, automation).
+    """
+    statement = text("""
+        update messages set state = 'unknown', reason = :reason, lease_until = null where id in (
+            select id from messages where state = 'sending' and lease_until < app_now() order by id for update skip locked
+        ) returning shop_id, checkout_id, automation_id
+    """)
+    return [(row[0], row[1], row[2]) for row in session.execute(statement, {"reason": Reason.UNKNOWN_OUTCOME.value})]
+
+
+def load_lines(session: Session, checkout_id: int) -> list[LineView]:
+    """The lines of a checkout with what the products add, in the shopper's order."""
+    statement = text("""
+        select l.title, l.variant_title, l.quantity, l.unit_price, l.total,
+               coalesce(v.image_url, l.image_url, p.image_url) image_url, p.description, p.category
+        from checkout_lines l
+        left join products p on p.shop_id = l.shop_id and p.platform_id = l.product_id
+        left join product_variants v on v.shop_id = l.shop_id and v.platform_id = l.variant_id
+        where l.checkout_id = :checkout order by l.position
+    """)
+    return [LineView(*row) for row in session.execute(statement, {"checkout": checkout_id})]
+
+
+def find_by_link(session: Session, link_token: str) -> MessageRow | None:
+    """The message whose "Complete order" link this is."""
+    return session.scalars(select(MessageRow).where(col(MessageRow.link_token) == link_token)).one_or_none()
+
+
+def find_by_unsubscribe(session: Session, unsubscribe_token: str) -> MessageRow | None:
+    """The message whose unsubscribe link this is."""
+    return session.scalars(select(MessageRow).where(col(MessageRow.unsubscribe_token) == unsubscribe_token)).one_or_none()

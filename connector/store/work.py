@@ -1,0 +1,10 @@
+"""Leases: who works on what. A held row lock is the lease; a process that dies lets go of it."""
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+
+def lease_inbox(session: Session, shop_id: int) -> bool:
+    """Hold the shop's inbox until the transaction ends; false if somebody else does."""
+    statement = text("select 1 from shop_work where shop_id = :shop for update skip locked")
+    return session.execute(statement, {"shop": shop_id}).scalar() is not None

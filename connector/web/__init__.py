@@ -1,0 +1,1 @@
+"""Server-rendered pages, thin; app.py is the composition root."""

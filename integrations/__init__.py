@@ -1,0 +1,1 @@
+"""Everything that talks to someone else's server, one folder each."""

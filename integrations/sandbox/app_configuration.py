@@ -1,0 +1,88 @@
+"""What the pretend Shopify knows of the app: its keys, addresses and webhook subscriptions, as in its configuration file."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urljoin, urlsplit
+
+CLIENT_ID = "sandbox-client-id"
+CLIENT_SECRET = "sandbox-client-secret"  # noqa: S105 - a published test value
+TOPICS = (
+    "app/uninstalled",
+    "carts/create",
+    "carts/update",
+    "checkouts/create",
+    "checkouts/update",
+    "checkouts/delete",
+    "customers/create",
+    "customers/update",
+    "customers_email_marketing_consent/update",
+    "orders/create",
+    "orders/updated",
+    "orders/paid",
+    "orders/cancelled",
+    "products/update",
+)
+COMPLIANCE_TOPICS = ("customers/data_request", "customers/redact", "shop/redact")
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Topics and the absolute address they go to."""
+
+    topics: tuple[str, ...]
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppConfiguration:
+    """The registered app. `redirect_urls` are the only addresses an install may return to."""
+
+    redirect_urls: tuple[str, ...]
+    subscriptions: tuple[Subscription, ...]
+    name: str = "Connector"
+    scopes: tuple[str, ...] = ("read_customers", "read_orders", "read_products")
+    api_version: str = "2026-10"
+    client_id: str = CLIENT_ID
+    client_secret: str = CLIENT_SECRET
+
+    @classmethod
+    def standard(cls, origin: str) -> Self:
+        """An app at `origin` that takes every topic at `/webhooks/shopify` and installs back to `/install/shopify/callback`."""
+        subscription = Subscription(TOPICS + COMPLIANCE_TOPICS, f"{origin}/webhooks/shopify")
+        return cls((f"{origin}/install/shopify/callback",), (subscription,))
+
+    @classmethod
+    def from_toml(cls, text: str, origin: str) -> Self:
+        """
+        Read the text of a `shopify.app.toml`, moved to `origin`: relative addresses and those of its application_url.
+
+        The client id is the sandbox's own. Raises tomllib.TOMLDecodeError (a ValueError) or KeyError for a file that is none.
+        """
+        content: dict[str, Any] = tomllib.loads(text)
+        former = content["application_url"]
+        webhooks = content["webhooks"]
+        return cls(
+            redirect_urls=tuple(_moved(url, former, origin) for url in content["auth"]["redirect_urls"]),
+            subscriptions=tuple(_subscription(entry, former, origin) for entry in webhooks["subscriptions"]),
+            name=content.get("name", "Connector"),
+            scopes=tuple(scope.strip() for scope in content["access_scopes"]["scopes"].split(",") if scope.strip()),
+            api_version=webhooks["api_version"],
+        )
+
+    def addresses(self, topic: str) -> tuple[str, ...]:
+        """Where a topic is to be delivered; one delivery for each subscription that names it."""
+        return tuple(one.uri for one in self.subscriptions if topic in one.topics)
+
+
+def _subscription(entry: dict[str, Any], former: str, origin: str) -> Subscription:
+    topics: Sequence[str] = [*entry.get("topics", ()), *entry.get("compliance_topics", ())]
+    return Subscription(tuple(topics), _moved(entry["uri"], former, origin))
+
+
+def _moved(url: str, former: str, origin: str) -> str:
+    absolute = urlsplit(urljoin(former, url))
+    if absolute.netloc != urlsplit(former).netloc:
+        return url
+    return origin + absolute.path + (f"?{absolute.query}" if absolute.query else "")

@@ -1,0 +1,255 @@
+"""
+The background machine that carries the pretend stores' webhooks to the app: late, twice, out of order or never.
+
+Every delivery is a row with its attempts. Due times are instants of the virtual clock; time-outs are real seconds.
+One delivery is on its way at a time, so that a run with a given seed can be repeated.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from connector.errors import ConnectorError
+from integrations.transport import Transport
+
+TICK = 0.02
+"""Seconds between two looks at the virtual clock."""
+
+Built = tuple[Mapping[str, str], bytes]
+
+
+class Outgoing:
+    """The stores' way out to the app. Until connect() says where the app is, nothing answers."""
+
+    def __init__(self) -> None:
+        self._transport: Transport | None = None
+
+    def connect(self, address_map: Mapping[str, str], ca_pem: Path) -> None:
+        """Lead the app's host names to loopback; certificates must be signed by `ca_pem`. May be called again."""
+        former, self._transport = self._transport, Transport(dict(address_map), ca_pem)
+        if former is not None:
+            former.close()
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        """POST once and return the status. Raises ConnectorError if nothing came back."""
+        if self._transport is None:
+            raise ConnectorError("the sandbox does not know yet where the app is")
+        return self._transport.send("sandbox", "webhook", "POST", url, headers=headers, content=body).status
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at an instant of the virtual clock: the status that came back, or None with the reason."""
+
+    at: datetime
+    status: int | None
+    words: str = ""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """
+    One webhook on its way to one address.
+
+    `build` gives headers and body; it is called once, right before the first attempt (a store may build late).
+    A delivery whose `merge_key` equals that of one not yet begun is not added again.
+    """
+
+    id: str
+    topic: str
+    url: str
+    build: Callable[[], Built]
+    after: Callable[[bool], None] | None = None
+    merge_key: object = None
+    due_at: datetime | None = None
+    copies: int = 1
+    built: Built | None = None
+    state: State = State.WAITING
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def body(self) -> bytes:
+        """The exact bytes that were sent; empty before the first attempt."""
+        return self.built[1] if self.built else b""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers that were sent; empty before the first attempt."""
+        return self.built[0] if self.built else {}
+
+
+@dataclass(slots=True)
+class Mischief:
+    """
+    How badly the network behaves; change it while running.
+
+    `repeat` and `drop` are chances from 0 to 1, `window` is how many due deliveries are shuffled, `delay` is added
+    to every due time on the virtual clock.
+    """
+
+    repeat: float = 0.0
+    drop: float = 0.0
+    window: int = 1
+    delay: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A platform's rules: real seconds to wait for an answer, retry times after the first attempt, what counts as success."""
+
+    timeout: float
+    retries: tuple[timedelta, ...]
+    is_success: Callable[[int], bool]
+
+
+class DeliveryMachine:
+    """Sends what is due in a background thread until close(). All methods may be called from any thread."""
+
+    def __init__(
+        self, now: Callable[[], datetime], policy: Policy, post: Callable[[str, Mapping[str, str], bytes], int], seed: int = 0
+    ) -> None:
+        self.mischief = Mischief()
+        self._now = now
+        self._policy = policy
+        self._post = post
+        self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose, nothing secret depends on it
+        self._rows: list[Delivery] = []
+        self._holders = 0
+        self._busy = False
+        self._open = True
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="deliveries", daemon=True)
+        self._thread.start()
+
+    def submit(self, *deliveries: Delivery) -> None:
+        """Add deliveries that one action caused; they may be shuffled among each other by `mischief.window`."""
+        with self._changed:
+            for delivery in deliveries:
+                if delivery.merge_key is not None and any(self._is_same_pending(row, delivery) for row in self._rows):
+                    continue
+                delivery.due_at = self._now() + self.mischief.delay
+                if self._random.random() < self.mischief.drop:
+                    delivery.state, delivery.due_at = State.DROPPED, None
+                elif self._random.random() < self.mischief.repeat:
+                    delivery.copies = 2
+                self._rows.append(delivery)
+            self._changed.notify_all()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing leaves inside this block; what gathers may be shuffled afterwards."""
+        with self._changed:
+            self._holders += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._holders -= 1
+                self._changed.notify_all()
+
+    def settle(self, timeout: float = 10.0) -> bool:
+        """Wait until nothing is due now nor on its way; False if `timeout` real seconds were not enough."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while self._busy or self._due():
+                if time.monotonic() >= deadline:
+                    return False
+                self._changed.wait(TICK)
+        return True
+
+    def next_due(self) -> datetime | None:
+        """The earliest instant at which something is waiting to be sent, or None."""
+        with self._changed:
+            return min((row.due_at for row in self._rows if row.due_at is not None), default=None)
+
+    def deliveries(self, topic: str | None = None) -> list[Delivery]:
+        """All rows so far in the order of submission, or those of one topic. Do not change them."""
+        with self._changed:
+            return [row for row in self._rows if topic is None or row.topic == topic]
+
+    def close(self) -> None:
+        """Stop; what is still waiting stays unsent."""
+        with self._changed:
+            self._open = False
+            self._changed.notify_all()
+        self._thread.join(self._policy.timeout + 1)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                due = [] if self._holders else self._due()
+                if not self._open:
+                    return
+                if not due:
+                    self._changed.wait(TICK)
+                    continue
+                row = self._random.choice(due[: max(1, self.mischief.window)])
+                self._busy = True
+            attempt = self._attempt(row)
+            with self._changed:
+                self._record(row, attempt)
+                self._busy = False
+                self._changed.notify_all()
+
+    def _due(self) -> list[Delivery]:
+        now = self._now()
+        rows = [row for row in self._rows if row.due_at is not None and row.due_at <= now]
+        return sorted(rows, key=lambda row: row.due_at or now)
+
+    def _is_same_pending(self, row: Delivery, other: Delivery) -> bool:
+        return row.state is State.WAITING and row.built is None and row.merge_key == other.merge_key
+
+    def _attempt(self, row: Delivery) -> Attempt:
+        """One try. A receiver that takes too long is left alone, as a real sender does; it may still finish its work."""
+        if row.built is None:
+            row.built = row.build()
+        headers, body = row.built
+        at = self._now()
+        outcome: list[Attempt] = []
+
+        def send() -> None:
+            try:
+                outcome.append(Attempt(at, self._post(row.url, headers, body)))
+            except ConnectorError as error:
+                outcome.append(Attempt(at, None, str(error)))
+
+        sender = threading.Thread(target=send, name="delivery", daemon=True)
+        sender.start()
+        sender.join(self._policy.timeout)
+        attempt = outcome[0] if outcome else Attempt(at, None, "timed out")
+        if row.after is not None:
+            row.after(attempt.status is not None and self._policy.is_success(attempt.status))
+        return attempt
+
+    def _record(self, row: Delivery, attempt: Attempt) -> None:
+        row.attempts.append(attempt)
+        if attempt.status is not None and self._policy.is_success(attempt.status):
+            row.copies -= 1
+            row.due_at = attempt.at if row.copies else None
+            row.state = State.WAITING if row.copies else State.DELIVERED
+            return
+        failures = sum(1 for one in row.attempts if one.status is None or not self._policy.is_success(one.status))
+        if failures > len(self._policy.retries):
+            row.state, row.due_at = State.FAILED, None
+        else:
+            row.due_at = row.attempts[0].at + self._policy.retries[failures - 1]

@@ -1,0 +1,208 @@
+"""
+The authorization code grant: from Shopify's opening request to an expiring token pair and the shop's profile.
+
+Source: shopify.dev, "Authenticate a standalone or API-only app" (state, shop and hmac are checked in this order there).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+import msgspec
+
+from connector.canonical import ShopProfile
+from connector.config import Settings
+from connector.platforms import Access, Callback, Installation, InstallRefused, InstallStart, TransientError
+from integrations.shopify import queries
+from integrations.shopify.client import PLATFORM, exchange_code, query
+from integrations.shopify.reads import Node, numeric_id
+from integrations.shopify.signature import same_text, shop_domain, verify_query
+from integrations.shopify.values import country_code, text
+from integrations.transport import Transport
+
+WINDOW_SECONDS = 90
+AGAIN = "open the app in Shopify again"
+
+
+class DomainNode(Node):
+    """The shop's public domain."""
+
+    url: str | None = None
+    host: str | None = None
+
+
+class ShopAddress(Node):
+    """The shop's public postal address."""
+
+    company: str | None = None
+    address1: str | None = None
+    address2: str | None = None
+    zip: str | None = None
+    city: str | None = None
+    province: str | None = None
+    country: str | None = None
+    country_code: str | None = None
+    country_code_v2: str | None = None
+
+
+class ShopNode(Node):
+    """What Shopify says of a shop."""
+
+    id: str
+    name: str
+    currency_code: str
+    myshopify_domain: str
+    email: str | None = None
+    contact_email: str | None = None
+    iana_timezone: str | None = None
+    taxes_included: bool | None = None
+    primary_domain: DomainNode | None = None
+    billing_address: ShopAddress | None = None
+
+
+class Scope(Node):
+    """One granted scope."""
+
+    handle: str
+
+
+class AppInstallation(Node):
+    """The app in this shop."""
+
+    access_scopes: list[Scope] = msgspec.field(default_factory=list)
+
+
+class ShopAnswer(Node):
+    """`ShopProfile`."""
+
+    shop: ShopNode
+    current_app_installation: AppInstallation | None = None
+
+
+def begin(query_pairs: Sequence[tuple[str, str]], state: str, callback_url: str, now: datetime, settings: Settings) -> InstallStart:
+    """
+    Check Shopify's opening request and build the address of its permission page; remembers the shop.
+
+    Merchants never type a shop's address (App Store rule 2.3.1), so the request must be signed and fresh. Raises InstallRefused.
+    """
+    secrets = _secrets(settings)
+    values = dict(query_pairs)
+    shop = shop_domain(values.get("shop", ""))
+    if shop is None:
+        raise refused("this is not the address of a Shopify store")
+    _check_signed(query_pairs, secrets, now)
+    asked = {
+        "client_id": settings.shopify_client_id,
+        "scope": ",".join(wanted_scopes(settings)),
+        "redirect_uri": callback_url,
+        "state": state,
+    }
+    return InstallStart(f"https://{shop}/admin/oauth/authorize?{urlencode(asked)}", {"shop": shop})
+
+
+def finish(
+    callback: Callback, remembered: Mapping[str, str], state: str, now: datetime, settings: Settings, transport: Transport
+) -> Installation:
+    """
+    Check the callback, trade its code for tokens and prove them by reading the shop.
+
+    Missing permissions are reported, not refused. Raises: InstallRefused, or PlatformError from the calls.
+    """
+    secrets = _secrets(settings)
+    values = dict(callback.query)
+    if not state or not same_text(values.get("state", ""), state):
+        raise refused("the answer belongs to another sign-in")
+    shop = shop_domain(values.get("shop", ""))
+    if shop is None or not same_text(shop, remembered.get("shop", "")):
+        raise refused("the answer comes from another store than the one that asked")
+    _check_signed(callback.query, secrets, now)
+    if not values.get("code"):
+        raise refused("Shopify sent no code; the permission was perhaps not given")
+    answer = exchange_code(transport, shop, settings.shopify_client_id, settings.shopify_client_secret.get_secret_value(), values["code"])
+    if not answer.access_token or not answer.refresh_token:
+        # Public apps may not use tokens that never expire, so one without its refresh token is of no use.
+        raise refused("Shopify gave no expiring access token")
+    credentials = {
+        "access_token": answer.access_token,
+        "refresh_token": answer.refresh_token,
+        "expires_at": (now + timedelta(seconds=answer.expires_in)).isoformat(),
+        "refresh_expires_at": (now + timedelta(seconds=answer.refresh_token_expires_in)).isoformat(),
+        "scope": answer.scope,
+    }
+    profile, granted = read_shop(transport, Access(shop_id=0, domain=shop, credentials=credentials))
+    scopes = expand_scopes(split_scopes(answer.scope)) or expand_scopes(granted)
+    missing = sorted(expand_scopes(wanted_scopes(settings)) - scopes)
+    return Installation(shop, credentials, tuple(sorted(scopes)), tuple(missing), profile)
+
+
+def read_shop(transport: Transport, access: Access) -> tuple[ShopProfile, tuple[str, ...]]:
+    """The shop's profile and the scopes it granted. Raises PlatformError."""
+    answer = query(transport, access, "shop", queries.SHOP, {}, ShopAnswer).data
+    shop, address = answer.shop, answer.shop.billing_address
+    domain = shop_domain(shop.myshopify_domain)
+    if domain is None:
+        raise TransientError("the shop has no readable address", platform=PLATFORM, call="shop")
+    public = shop.primary_domain or DomainNode()
+    installation = answer.current_app_installation or AppInstallation()
+    profile = ShopProfile(
+        name=shop.name,
+        currency=shop.currency_code.upper(),
+        timezone=text(shop.iana_timezone) or "UTC",
+        url=text(public.url) or f"https://{domain}",
+        platform_shop_id=numeric_id(shop.id),
+        country=country_code(address.country_code_v2) if address else None,
+        contact_email=text(shop.contact_email) or text(shop.email),
+        address=_one_line(address) if address else None,
+        taxes_included=bool(shop.taxes_included),
+        hosts=tuple(dict.fromkeys(host.lower() for host in (domain, text(public.host)) if host)),
+    )
+    return profile, tuple(scope.handle for scope in installation.access_scopes)
+
+
+def wanted_scopes(settings: Settings) -> tuple[str, ...]:
+    """The scopes asked for, in the order of the setting."""
+    return split_scopes(settings.shopify_scopes)
+
+
+def split_scopes(scopes: str) -> tuple[str, ...]:
+    """A comma list as texts; blanks are dropped."""
+    return tuple(scope for raw in scopes.split(",") if (scope := raw.strip()))
+
+
+def expand_scopes(scopes: Iterable[str]) -> set[str]:
+    """All scopes that these give: `write_x` implies `read_x`, and Shopify may then list only the former."""
+    given = set(scopes)
+    return given | {scope.replace("write_", "read_", 1) for scope in given if scope.startswith("write_")}
+
+
+def refused(why: str) -> InstallRefused:
+    """An InstallRefused that says why and what helps."""
+    return InstallRefused(f"{why[0].upper()}{why[1:]}; {AGAIN}.", platform=PLATFORM, call="install")
+
+
+def _secrets(settings: Settings) -> list[bytes]:
+    if not settings.shopify_client_id or not settings.shopify_client_secret.get_secret_value():
+        raise InstallRefused("This connector has no Shopify app yet: set SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET.", platform=PLATFORM)
+    return app_secrets(settings)
+
+
+def app_secrets(settings: Settings) -> list[bytes]:
+    """The client secret and, during a rotation, the old one, as bytes; empty ones are left out."""
+    both = (settings.shopify_client_secret, settings.shopify_old_client_secret)
+    return [secret.get_secret_value().encode() for secret in both if secret.get_secret_value()]
+
+
+def _check_signed(pairs: Sequence[tuple[str, str]], secrets: Sequence[bytes], now: datetime) -> None:
+    # Which secret signs during a rotation is not documented, so both are tried.
+    if not verify_query(pairs, secrets):
+        raise refused("the request was not signed by Shopify")
+    timestamp = dict(pairs).get("timestamp", "")
+    fresh = timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12
+    if not fresh or abs(now.timestamp() - int(timestamp)) > WINDOW_SECONDS:
+        raise refused("the request is too old")
+
+
+def _one_line(address: ShopAddress) -> str | None:
+    place = " ".join(filter(None, (text(address.zip), text(address.city))))
+    parts = (address.company, address.address1, address.address2, place, address.province, address.country)
+    return ", ".join(part for raw in parts if (part := text(raw))) or None

@@ -1,0 +1,1 @@
+"""Background work: apply what was kept, decide, send."""

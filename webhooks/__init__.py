@@ -1,0 +1,1 @@
+"""The inbox: verify, keep, wake, answer."""
