@@ -1,14 +1,13 @@
 """Checkouts whose clock ran out: mark them abandoned, and let automations decide."""
 
 import structlog
-from sqlmodel import Session
 
 from connector.canonical import Channel
 from connector.rules.automations import CheckoutFacts, Outcome, ShopFacts, decide_enrollment
 from connector.store import automations, checkouts, people, shops
 from connector.store.automation_tables import AutomationRow
 from connector.store.automations import Decided, NewMessage
-from connector.store.db import wake_after_commit
+from connector.store.db import Session, wake_after_commit
 from connector.store.tables import ShopRow
 from sync.jobs import Job
 from sync.services import Services

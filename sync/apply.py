@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
-from sqlmodel import Session
 
 from connector.canonical import Checkout, Customer, Event, Order, Product, Removed, Resource, Uninstalled
 from connector.platforms import DeliveryContext, PayloadError, Platform
 from connector.rules.automations import Reason
 from connector.store import automations, checkouts, deliveries, outgoing, people, records, removals, shops
-from connector.store.db import app_now, wake_after_commit
+from connector.store.db import Session, app_now, wake_after_commit
 from connector.store.deliveries import Outcome, Pending
 from connector.store.tables import ShopRow
 from connector.store.work import lease_inbox

@@ -163,14 +163,16 @@ def load_facts(session: Session, shop_id: int, checkout_ids: Sequence[int]) -> d
         select c.*, exists (select 1 from checkout_lines l where l.checkout_id = c.id) has_lines
         from checkouts c where c.shop_id = :shop and c.id = any(:ids)
     """)
-    return {row.id: facts(row) for row in session.execute(statement, {"shop": shop_id, "ids": list(checkout_ids)})}
+    return {
+        row.id: facts_of(row, has_lines=row.has_lines) for row in session.execute(statement, {"shop": shop_id, "ids": list(checkout_ids)})
+    }
 
 
-def facts(row: Any) -> CheckoutFacts:
-    """A row of `checkouts` with `has_lines` as the rules see it."""
+def facts_of(row: Any, *, has_lines: bool) -> CheckoutFacts:
+    """A row of `checkouts` as the rules see it."""
     return CheckoutFacts(
         email=row.email_norm,
-        has_lines=row.has_lines,
+        has_lines=has_lines,
         is_cart=row.stage == "cart",
         is_converted=row.converted_at is not None or row.completed_at is not None,
         is_closed=row.closed_at is not None or row.deleted_at is not None,

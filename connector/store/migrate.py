@@ -4,10 +4,10 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from connector.errors import ConfigError
-from connector.store.db import engine_url
+from connector.store.db import engine_url, libpq_url
 
 SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -42,3 +42,33 @@ def check_side(*, is_sandbox: bool, sandbox: bool) -> None:
         raise ConfigError("This database belongs to a sandbox (its clock can be moved). Use another database, or set SANDBOX=true.")
     if sandbox and not is_sandbox:
         raise ConfigError("SANDBOX=true needs a database of its own; this one was made for real stores.")
+
+
+def recreate(url: str, name: str) -> str:
+    """
+    Drop and make the database `name` on the server of `url`, and return its URL. For the demo's own database only.
+
+    Raises ConfigError if that database exists and was made for real stores.
+    """
+    target = make_url(libpq_url(url)).set(database=name)
+    engine = create_engine(engine_url(url), isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            if connection.execute(text("select 1 from pg_database where datname = :name"), {"name": name}).scalar() is not None:
+                _must_be_sandbox(target.render_as_string(hide_password=False))
+                connection.execute(text(f'drop database "{name}" with (force)'))
+            connection.execute(text(f'create database "{name}"'))
+    finally:
+        engine.dispose()
+    return target.render_as_string(hide_password=False)
+
+
+def _must_be_sandbox(url: str) -> None:
+    engine = create_engine(engine_url(url))
+    try:
+        with engine.connect() as connection:
+            has_clock = connection.execute(text("select to_regclass('public.app_clock') is not null")).scalar_one()
+            if has_clock and not connection.execute(text("select is_sandbox from app_clock")).scalar_one():
+                raise ConfigError("The demo's database was made for real stores; it is left alone.")
+    finally:
+        engine.dispose()

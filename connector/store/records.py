@@ -273,3 +273,15 @@ def _version_row(shop_id: int, checkout_id: int, checkout: Checkout) -> dict[str
 def _instants(shop_id: int, record: Checkout | Order, column: str) -> dict[str, Any]:
     row = {"shop_id": shop_id, "platform_id": record.platform_id, column: getattr(record, column)}
     return row | {"stage": record.stage.value} if isinstance(record, Checkout) else row
+
+
+def shops_with_unknown_products(session: Session, limit: int) -> list[int]:
+    """Connected shops with open checkouts whose lines name products that were never read."""
+    statement = text("""
+        select distinct c.shop_id from checkouts c join shops s on s.id = c.shop_id and s.state = 'connected'
+        join checkout_lines l on l.checkout_id = c.id and l.product_id is not null
+        where c.converted_at is null and c.completed_at is null and c.last_activity_at > app_now() - interval '3 days'
+          and not exists (select 1 from products p where p.shop_id = c.shop_id and p.platform_id = l.product_id)
+        limit :limit
+    """)
+    return list(session.execute(statement, {"limit": limit}).scalars())

@@ -43,7 +43,7 @@ class LocalServer:
         self._failure: BaseException | None = None
 
     def _listen(self, app: Any, port: int, tls: tuple[Path, Path] | None, lifespan: bool) -> int:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, else asyncio leaves Nagle on
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
         config = uvicorn.Config(
@@ -104,6 +104,17 @@ class LocalServer:
 
     async def _serve(self) -> None:
         try:
-            await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in self._listeners))
+            serving = [server.serve(sockets=[listener]) for server, listener in self._listeners]
+            await asyncio.gather(*serving, self._end_idle())
         except (Exception, SystemExit) as error:  # kept for start(), which runs in another thread
             self._failure = error
+
+    async def _end_idle(self) -> None:
+        """After stop(): cut the idle https connections, whose clients would otherwise be waited for to say goodbye."""
+        while not all(server.should_exit for server, _ in self._listeners):  # noqa: ASYNC110 - uvicorn has only this flag
+            await asyncio.sleep(0.05)
+        while any(server.server_state.connections for server, _ in self._listeners):
+            await asyncio.sleep(0.05)
+            for connection in [one for server, _ in self._listeners for one in server.server_state.connections]:
+                if connection.transport.is_closing():
+                    connection.transport.abort()

@@ -92,7 +92,7 @@ def notice(store: str, title: str, text: str, status: int = 200) -> HTMLResponse
     return page("notice.html", status, store=store, title=title, text=text)
 
 
-def redirect(url: str, status: int = 302) -> RedirectResponse:
+def redirect(url: str, status: int = 302) -> Response:
     """Send the browser elsewhere."""
     return RedirectResponse(url, status_code=status)
 

@@ -16,7 +16,8 @@ from urllib.parse import quote_plus
 from connector.canonical import Headers
 from connector.platforms import BadSignature, DeliveryMeta
 
-_SHOP = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-]*\.myshopify\.com")
+# ASCII: without it the Kelvin sign would pass for a k.
+_SHOP = re.compile(r"[a-z0-9][a-z0-9\-]*\.myshopify\.com", re.IGNORECASE | re.ASCII)
 MAX_TEXT = 255
 
 

@@ -14,7 +14,6 @@ from connector.platforms import (
     Access,
     AccessLost,
     Callback,
-    Gone,
     Installation,
     InstallRefused,
     InstallStart,
@@ -107,12 +106,16 @@ def finish(transport: Transport, callback: Callback, remembered: Mapping[str, st
             "server must pass the Authorization header on.",
             error,
         ) from error
-    except (Gone, Rejected) as error:
-        raise _refused("WooCommerce's REST API does not answer at that address.", error) from error
     except PlatformError as error:
-        if error.status is None or not 300 <= error.status < 400:
+        if error.status is not None and 300 <= error.status < 400:
+            raise _refused(
+                "The store redirects to another address. Please type the address that the browser shows there.", error
+            ) from error
+        if error.status != 404 and not isinstance(error, Rejected):
             raise
-        raise _refused("The store redirects to another address. Please type the address that the browser shows there.", error) from error
+        raise _refused(
+            "WooCommerce's REST API does not answer at that address: WooCommerce must be active and permalinks other than plain.", error
+        ) from error
     return Installation(domain=domain, credentials=credentials, scopes=(SCOPE,), missing_scopes=(), profile=profile)
 
 

@@ -62,7 +62,7 @@ def time_zone(index: SiteIndex) -> str:
     if named:
         try:
             return ZoneInfo(named).key
-        except (ValueError, OSError):
+        except (KeyError, ValueError, OSError):
             return "UTC"
     try:
         offset = money(index.gmt_offset) or 0

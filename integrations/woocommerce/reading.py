@@ -7,11 +7,11 @@ import msgspec
 import structlog
 
 from connector.canonical import Order, Product
-from connector.platforms import PayloadError
+from connector.platforms import PayloadError, TransientError
 from integrations.woocommerce import client
 from integrations.woocommerce.client import MAX_PAGES, PAGE_SIZE, Call
 from integrations.woocommerce.mapping import gone_products, order_events, to_product
-from integrations.woocommerce.payloads import DeletedBody, OrderBody, ProductBody, decode
+from integrations.woocommerce.payloads import PLATFORM, DeletedBody, OrderBody, ProductBody, decode
 from integrations.woocommerce.values import identifier, instant
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,11 +47,18 @@ def orders_since(call: Call, since: datetime) -> list[Order]:
     The store's filter is strictly greater, in whole seconds, so a second earlier is asked for. Page numbers shift while
     orders change, so each full page moves the instant forward instead; pages are counted only within one second.
     Orders that make no sense are left out and logged, so that one of them cannot stop the rest.
+    Raises TransientError for a store that repeats a page (a cache that ignores the query), other PlatformError of the calls.
     """
     after, page = since.replace(microsecond=0) - timedelta(seconds=1), 1
     found: dict[str, Order] = {}
+    before: list[msgspec.Raw] = []
     for _ in range(MAX_PAGES):
         part = client.read_orders(call, after, page)
+        if page > 1 and part and part == before:
+            raise TransientError(
+                "the store answers every page alike: something there caches its REST API", platform=PLATFORM, call="orders"
+            )
+        before = part
         newest: datetime | None = None
         for raw in part:
             newest = _keep(call, raw, found) or newest

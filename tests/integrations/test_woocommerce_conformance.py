@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
@@ -26,7 +28,7 @@ class TestWooCommerceConformance(PlatformConformance):
     shop_key = "shop-seven"
     shop_ref = "shop-seven"
     product_id = "210"
-    required = {
+    required: ClassVar[Mapping[str, Sequence[str]]] = {
         "order.created": ORDER,
         "order.updated": ORDER,
         "order.restored": ORDER,
@@ -35,7 +37,7 @@ class TestWooCommerceConformance(PlatformConformance):
         "customer.updated": ("id",),
         "customer.deleted": ("id",),
     }
-    exact = {
+    exact: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "order_updated__draft_contact_typed": {
             "total": Decimal("97.50"),
             "subtotal": Decimal("103.90"),
@@ -49,7 +51,7 @@ class TestWooCommerceConformance(PlatformConformance):
             "placed_at": datetime(2026, 11, 21, 6, 29, 58, tzinfo=UTC),
             "payment_state": PaymentState.PAID,
         },
-        "order_created__yen": {"total": Decimal("3500"), "subtotal": Decimal("3500"), "currency": "JPY"},
+        "order_created__yen": {"total": Decimal(3500), "subtotal": Decimal(3500), "currency": "JPY"},
     }
 
     def make_platform(self, transport: Transport) -> Platform:

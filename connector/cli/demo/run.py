@@ -1,0 +1,79 @@
+"""Play the story, show what came of it, then keep serving."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pydantic import SecretStr
+from rich.table import Table
+
+from connector.cli.demo.observe import Report, observe
+from connector.cli.demo.story import Story
+from connector.cli.demo.world import World, open_world
+from connector.cli.process import console
+from connector.config import Settings
+from connector.store import embedded, migrate
+
+DATABASE = "connector_demo"
+
+
+def run(settings: Settings, *, once: bool = False, port: int = 8000, seed: int = 0) -> int:
+    """
+    The demo on a database of its own; 0 only if the outside observers agree with our rows.
+
+    Without `once` the pages stay up until Ctrl-C; the clock then runs on from the end of the story.
+    """
+    directory, page_port = settings.data_dir / "demo", 0 if once else port
+    with _fresh_database(settings) as ready, open_world(ready, directory, port=page_port, seed=seed) as world:
+        began = time.monotonic()
+        story = Story(world, say=lambda text: console.print(f"  {text}", highlight=False))
+        story.play()
+        report = observe(story)
+        show(report, time.monotonic() - began)
+        if not once:
+            _keep_serving(world)
+    return 0 if report.is_clean else 1
+
+
+def show(report: Report, seconds: float) -> None:
+    """The table of what happened and why, and every disagreement."""
+    table = Table("store", "shopper", "what they did", "mails", "orders", "recovered", "reason", "", title="What happened, and why")
+    for one in report.seen:
+        table.add_row(
+            one.person.store,
+            one.person.name,
+            one.person.does,
+            str(len(one.mails)),
+            str(one.orders),
+            "yes" if one.is_recovered else "",
+            one.reason,
+            "[green]as it must[/green]" if not one.problems else f"[red]{'; '.join(one.problems)}[/red]",
+        )
+    console.print(table)
+    for problem in report.problems:
+        console.print(f"[red]{problem}[/red]", highlight=False)
+    if report.is_clean:
+        console.print(f"[green]Mail sink, stores and our rows agree.[/green] The story took {seconds:.1f} s.", highlight=False)
+    else:
+        console.print("[red]Outside and inside disagree.[/red]")
+
+
+@contextmanager
+def _fresh_database(settings: Settings) -> Iterator[Settings]:
+    """A new, empty database on the bundled server (or on the server of DATABASE_URL), made anew for each run."""
+    if settings.database_url is not None:
+        url = migrate.recreate(settings.database_url.get_secret_value(), DATABASE)
+        yield settings.model_copy(update={"database_url": SecretStr(url)})
+        return
+    with embedded.start(settings.data_dir) as server:
+        url = migrate.recreate(server.url, DATABASE)
+        yield settings.model_copy(update={"database_url": SecretStr(url)})
+
+
+def _keep_serving(world: World) -> None:
+    console.print(f"\nOverview  {world.origin}/\nMailbox   {world.sandbox.mailbox_url}\nCtrl-C ends the demo.", highlight=False)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        console.print("Closing.")

@@ -1,0 +1,250 @@
+"""
+The asynchronous way into the inbox: many deliveries in one commit, and the look-ups that the webhook door needs.
+
+The door answers thousands of requests a second from one event loop, so these speak to the driver directly, on connections
+of their own.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from struct import Struct
+from typing import Any, ClassVar, LiteralString
+
+import psycopg
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.abc import AdaptContext
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+
+from connector.errors import ConnectorError
+from connector.store.db import SYSTEM_ROLE, libpq_url
+from connector.store.deliveries import Incoming
+
+CONNECT_SECONDS = 2.0
+CUT_SECONDS = 0.5
+
+
+class StoreUnavailable(ConnectorError):
+    """The database cannot keep anything now: gone, too slow, out of room. The same call may succeed on a new connection."""
+
+
+class RowRefused(ConnectorError):
+    """The database refuses the content of a row; nothing of that statement was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownShop:
+    """What the door needs of a shop: its id, the sealed secret of its webhooks, its state."""
+
+    shop_id: int
+    sealed_secret: bytes | None
+    state: str
+
+
+class _Link:
+    """One connection of the system role, for one statement at a time. After trouble, `open` again."""
+
+    def __init__(self, url: str) -> None:
+        self._url = libpq_url(url)
+        self._cursor: AsyncCursor[Any] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """False before `open`, and once the connection is known to be lost."""
+        return self._cursor is not None and not self._cursor.connection.closed
+
+    async def open(self) -> None:
+        """Connect, within two seconds; an earlier connection is dropped. Raises StoreUnavailable."""
+        await self.close()
+        with _in_our_words():
+            async with asyncio.timeout(CONNECT_SECONDS):
+                connection = await AsyncConnection.connect(self._url, autocommit=True)
+                try:
+                    await connection.execute(_SETTLE)
+                except BaseException:
+                    await connection.close()
+                    raise
+        connection.adapters.register_dumper(_Array, _ArrayDumper)
+        self._cursor = connection.cursor(binary=True)
+
+    def abort(self) -> None:
+        """Cut the line: a statement that waits for its answer fails at once. Cancelling it would wait for the server."""
+        if self._cursor is not None and self.is_open:
+            with socket.socket(fileno=os.dup(self._cursor.connection.fileno())) as line, suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+    async def close(self) -> None:
+        """Let the connection go."""
+        cursor, self._cursor = self._cursor, None
+        if cursor is not None:
+            await cursor.connection.close()
+
+    async def _run(self, statement: LiteralString, values: Sequence[object], seconds: float) -> list[Any]:
+        if self._cursor is None:
+            raise StoreUnavailable("the database connection is not open")
+        running = asyncio.ensure_future(_execute(self._cursor, statement, values))
+        try:
+            done, _ = await asyncio.wait({running}, timeout=seconds)
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+        if not done:
+            self.abort()
+            await asyncio.wait({running}, timeout=CUT_SECONDS)
+            running.cancel()
+            await self.close()
+            raise StoreUnavailable(f"the database did not answer within {seconds:.1f} s")
+        return running.result()
+
+
+class Keeper(_Link):
+    """The way into the inbox: one connection on which many deliveries are kept in one commit."""
+
+    async def keep(self, rows: Sequence[Incoming], seconds: float) -> list[tuple[int, int | None]]:
+        """
+        Keep deliveries for good, each key once, and answer (id, shop id) of those that are new, within `seconds`.
+
+        The keys of `rows` must differ. Rows go in by order of key, so that two processes that keep the same deliveries
+        wait for each other and never deadlock. Raises RowRefused (nothing kept) or StoreUnavailable (perhaps kept).
+        """
+        with _in_our_words():
+            values = _columns(sorted(rows, key=_key_of))
+        return await self._run(_KEEP, values, seconds)
+
+
+class ShopReader(_Link):
+    """The door's look-ups, on a connection of their own so that they never wait behind a batch."""
+
+    async def find_shop(self, platform: str, shop_ref: str, *, by_key: bool, seconds: float) -> KnownShop | None:
+        """The shop by its key in our address (`by_key`) or by its domain. Raises RowRefused or StoreUnavailable."""
+        rows = await self._run(_FIND_BY_KEY if by_key else _FIND_BY_DOMAIN, (platform, shop_ref), seconds)
+        return KnownShop(*rows[0]) if rows else None
+
+    async def count_unknown(self, counts: Mapping[tuple[str, str, str], int], seconds: float) -> None:
+        """Add to the figures of shops that we do not know: (platform, shop, topic) -> deliveries. Raises StoreUnavailable."""
+        keys = sorted(counts)
+        columns = [_Texts([key[part].encode() for key in keys]) for part in range(3)]
+        await self._run(_COUNT_UNKNOWN, [*columns, _BigInts([_int8(counts[key]) for key in keys])], seconds)
+
+
+async def _execute(cursor: AsyncCursor[Any], statement: LiteralString, values: Sequence[object]) -> list[Any]:
+    with _in_our_words():
+        await cursor.execute(statement, values, prepare=True)
+        return await cursor.fetchall()
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Turn the driver's errors into ours: the row's fault, or the database's trouble."""
+    try:
+        yield
+    except (psycopg.IntegrityError, psycopg.DataError, ValueError, OverflowError) as error:
+        raise RowRefused(f"the database refuses a row: {type(error).__name__}") from error
+    except (psycopg.Error, OSError) as error:
+        raise StoreUnavailable(f"the database does not answer: {type(error).__name__}") from error
+
+
+class _Array:
+    """A ready-made binary array: half the work of lists that the driver converts item by item, and always of one type."""
+
+    __slots__ = ("data",)
+    oid: ClassVar[int]
+    element: ClassVar[int]
+
+    def __init__(self, items: Sequence[bytes | None]) -> None:
+        parts = [_array_head(1, None in items, self.element, len(items), 1)]
+        for item in items:
+            if item is None:
+                parts.append(_NULL)
+            else:
+                parts += (_length(len(item)), item)
+        self.data = b"".join(parts)
+
+
+class _Byteas(_Array):
+    oid, element = 1001, 17
+
+
+class _Texts(_Array):
+    oid, element = 1009, 25
+
+
+class _BigInts(_Array):
+    oid, element = 1016, 20
+
+
+class _Instants(_Array):
+    oid, element = 1185, 1184
+
+
+class _ArrayDumper(Dumper):
+    format = Format.BINARY
+
+    def __init__(self, cls: type[_Array], context: AdaptContext | None = None) -> None:
+        super().__init__(cls, context)
+        self.oid = cls.oid
+
+    def dump(self, obj: _Array) -> bytes:
+        return obj.data
+
+
+def _columns(rows: Sequence[Incoming]) -> list[_Array]:
+    keys = _Byteas([row.key for row in rows])
+    return [
+        keys,
+        _BigInts([None if row.shop_id is None else _int8(row.shop_id) for row in rows]),
+        _Texts([row.platform.encode() for row in rows]),
+        _Texts([row.topic.encode() for row in rows]),
+        _Instants([None if row.triggered_at is None else _int8((row.triggered_at - _EPOCH) // _MICROSECOND) for row in rows]),
+        keys,
+        _Texts([row.headers.encode() for row in rows]),
+        _Byteas([row.body for row in rows]),
+    ]
+
+
+_key_of = attrgetter("key")
+_array_head = Struct("!iiIii").pack
+_length = Struct("!i").pack
+_int8 = Struct("!q").pack
+_NULL = _length(-1)
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # where PostgreSQL counts microseconds from
+_MICROSECOND = timedelta(microseconds=1)
+
+# An acknowledged delivery is on disk whatever the server's default says, hence synchronous_commit.
+_SETTLE: LiteralString = f"""
+set role {SYSTEM_ROLE}; set timezone = 'UTC'; set synchronous_commit = on; set statement_timeout = '2s'
+"""
+
+_KEEP: LiteralString = """
+with now as materialized (select app_now() as at),
+kept as (
+    insert into deliveries (key, shop_id, platform, topic, triggered_at, received_at, received_on)
+    select g.key, g.shop_id, g.platform, g.topic, g.triggered_at, now.at, (now.at at time zone 'UTC')::date
+    from unnest(%b, %b, %b, %b, %b) as g (key, shop_id, platform, topic, triggered_at), now
+    on conflict (key) do nothing
+    returning id, key, shop_id, received_on
+),
+bodies as (
+    insert into delivery_bodies (received_on, delivery_id, shop_id, headers, body)
+    select kept.received_on, kept.id, kept.shop_id, g.headers, g.body
+    from unnest(%b, %b, %b) as g (key, headers, body) join kept on kept.key = g.key
+)
+select id, shop_id from kept
+"""
+
+_FIND: LiteralString = "select id, webhook_secret, state from shops where platform = %s and "
+_FIND_BY_KEY: LiteralString = _FIND + "shop_key = %s"
+_FIND_BY_DOMAIN: LiteralString = _FIND + "domain = %s"
+
+_COUNT_UNKNOWN: LiteralString = """
+insert into unknown_shops (platform, shop_ref, topic, count, last_at)
+select g.platform, g.shop_ref, g.topic, g.count, app_now() from unnest(%b, %b, %b, %b) as g (platform, shop_ref, topic, count)
+on conflict (platform, shop_ref, topic) do update set count = unknown_shops.count + excluded.count, last_at = excluded.last_at
+returning count
+"""

@@ -1,0 +1,11 @@
+"""How long raw bodies stay."""
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+DAYS_AHEAD = 2
+
+
+def keep_bodies(session: Session, days: int) -> int:
+    """Make the partitions of the next days and drop those older than `days`; returns how many were dropped. Takes no row locks."""
+    return int(session.execute(text("select keep_body_partitions(:ahead, :keep)"), {"ahead": DAYS_AHEAD, "keep": days}).scalar_one())

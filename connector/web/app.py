@@ -1,0 +1,43 @@
+"""The composition root of the web: the webhook door in front, the pages and the API behind it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from connector.store.db import Wake
+from connector.web import health, install
+from connector.web.composition import Composition
+from connector.web.merchant import routes as merchant
+from connector.web.shopper import routes as shopper
+from connector.web.support import routes as support
+from sync.jobs import Job
+from webhooks.door import Door
+from webhooks.inbox import Inbox, ShopDirectory
+
+STATIC = Path(__file__).parent / "static"
+
+
+def make_app(composition: Composition) -> Door:
+    """One ASGI application for all that comes in over HTTP."""
+    settings, services = composition.settings, composition.services
+    url = composition.db.url
+    inbox = Inbox(url, wake=lambda shop_id: composition.bell.ring(Wake(Job.APPLY, shop_id)))
+    directory = ShopDirectory(url, services.vault)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await inbox.start()
+        await directory.start()
+        yield
+        await inbox.stop()
+        await directory.stop()
+
+    pages = FastAPI(title="Connector", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    pages.state.composition = composition
+    for router in (health.router, install.router, shopper.router, merchant.router, support.router):
+        pages.include_router(router)
+    pages.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return Door(services.platforms, inbox, directory, max_body=settings.max_body_bytes, inner=pages)

@@ -1,0 +1,65 @@
+"""The parts of one process, made once from Settings and taken apart at its end."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import dramatiq
+
+from connector.config import Settings
+from connector.errors import ConfigError
+from connector.store import clock, migrate
+from connector.store.db import Database
+from connector.store.sealed import open_vault
+from integrations.registry import make_mail_sender, make_platforms, make_transport
+from sync.broker import Bell, make_broker
+from sync.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """Everything of a process that has a life: services for the work, the doorbell, its broker."""
+
+    settings: Settings
+    services: Services
+    broker: dramatiq.Broker
+    bell: Bell
+    instance: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    @property
+    def db(self) -> Database:
+        """The database."""
+        return self.services.db
+
+
+@contextmanager
+def compose(settings: Settings) -> Iterator[Composition]:
+    """
+    Plug a process together. DATABASE_URL must be set (the command line fills in the bundled server's).
+
+    Raises ConfigError if database and settings do not belong together.
+    """
+    if settings.database_url is None:
+        raise ConfigError("DATABASE_URL is not set and no bundled server was started")
+    database = Database(settings.database_url.get_secret_value(), pool_size=settings.worker_threads + 8)
+    transport = make_transport(settings)
+    try:
+        with database.system_transaction("start: whose database is this") as session:
+            migrate.check_side(is_sandbox=clock.is_sandbox(session), sandbox=settings.sandbox)
+            clock.read(session)
+        services = Services(
+            db=database,
+            vault=open_vault(settings),
+            platforms=make_platforms(settings, transport),
+            mail=make_mail_sender(settings),
+            settings=settings,
+        )
+        broker = make_broker(settings)
+        bell = Bell(broker, services)
+        database.on_wake(bell.ring)
+        yield Composition(settings, services, broker, bell)
+        broker.close()
+    finally:
+        transport.close()
+        database.close()

@@ -1,0 +1,27 @@
+"""The one list: platform names -> Platforms, and the Senders. Nothing else imports an adapter."""
+
+from collections.abc import Mapping
+
+from connector.config import Settings
+from connector.messages.envelope import Sender
+from connector.platforms import Platform
+from integrations.mail.smtp import SmtpSender
+from integrations.shopify.adapter import ShopifyPlatform
+from integrations.transport import Transport
+from integrations.woocommerce.adapter import WooCommercePlatform
+
+
+def make_transport(settings: Settings) -> Transport:
+    """The process's one HTTP client. In sandbox mode named hosts lead to loopback."""
+    return Transport(settings.address_map, settings.extra_ca)
+
+
+def make_platforms(settings: Settings, transport: Transport) -> Mapping[str, Platform]:
+    """Every platform, by name, on one pooled transport."""
+    shopify, woocommerce = ShopifyPlatform(transport, settings), WooCommercePlatform(transport, settings)
+    return {shopify.name: shopify, woocommerce.name: woocommerce}
+
+
+def make_mail_sender(settings: Settings) -> Sender | None:
+    """The mail Sender, or None if SMTP_URL is not set."""
+    return None if settings.smtp_url is None else SmtpSender(settings.smtp_url.get_secret_value())

@@ -1,0 +1,43 @@
+"""Thin actors: a name, a queue, a limit, one call. Arguments are shop ids; actors never raise, so no dead letters grow."""
+
+from collections.abc import Callable
+from typing import Any
+
+import dramatiq
+import structlog
+
+from connector.store.db import Wake
+from sync import abandon, apply, products, send
+from sync.jobs import QUEUE_OF, Job
+from sync.services import Services
+
+TIME_LIMIT_MS = 60_000
+MAX_AGE_MS = 600_000
+
+log = structlog.get_logger()
+
+WORK: dict[Job, Callable[[Services, int], object]] = {
+    Job.APPLY: apply.drain,
+    Job.ABANDON: abandon.mark_abandoned,
+    Job.PRODUCTS: products.read_missing,
+    Job.SEND: send.send_messages,
+}
+
+
+def declare(broker: dramatiq.Broker, services: Services, clear: Callable[[Wake], None]) -> dict[Job, "dramatiq.Actor[[int], None]"]:
+    """Register one actor per job on `broker`; `clear` is told of a wake before its work begins."""
+    return {job: _actor(broker, job, work, services, clear) for job, work in WORK.items()}
+
+
+def _actor(
+    broker: dramatiq.Broker, job: Job, work: Callable[[Services, int], object], services: Services, clear: Callable[[Wake], None]
+) -> "dramatiq.Actor[[int], None]":
+    def answer(shop_id: int) -> None:
+        clear(Wake(job.value, shop_id))
+        try:
+            work(services, shop_id)
+        except Exception as error:
+            log.warning("job.failed", job=job.value, shop_id=shop_id, error=type(error).__name__)
+
+    options: dict[str, Any] = {"time_limit": TIME_LIMIT_MS, "max_age": MAX_AGE_MS}
+    return dramatiq.Actor(answer, broker=broker, actor_name=job.value, queue_name=QUEUE_OF[job].value, priority=0, options=options)

@@ -1,0 +1,60 @@
+"""
+Find what is due or was left behind, and ring for it. Rows are the truth: whatever a lost wake or a killed worker forgot is
+found here.
+"""
+
+import structlog
+
+from connector.rules.automations import Reason
+from connector.store import automations, checkouts, clock, deliveries, outgoing, records, retention
+from connector.store.automations import Decided
+from connector.store.db import wake_after_commit
+from sync.jobs import Job
+from sync.services import Services
+
+SHOPS_PER_SWEEP = 200
+
+log = structlog.get_logger()
+
+
+def sweep(services: Services) -> int:
+    """Ring for every shop with waiting deliveries, due checkouts or due messages; returns how many rings. Keeps our clock in step."""
+    with services.db.system_transaction("find due work of all shops") as session:
+        clock.read(session)
+        due = [
+            *((Job.APPLY, shop) for shop in deliveries.shops_with_pending(session, SHOPS_PER_SWEEP)),
+            *((Job.ABANDON, shop) for shop in checkouts.shops_with_due(session, SHOPS_PER_SWEEP)),
+        ]
+        if services.mail is not None:
+            due += [(Job.SEND, shop) for shop in outgoing.shops_with_due(session, SHOPS_PER_SWEEP)]
+        for job, shop in due:
+            wake_after_commit(session, job, shop)
+    return len(due)
+
+
+def expire(services: Services) -> int:
+    """Settle messages whose sender vanished in mid-send: their outcome is unknown, and they say so. Returns how many."""
+    with services.db.system_transaction("expired send leases of all shops") as session:
+        expired = outgoing.expire_leases(session)
+        for shop, checkout, automation in expired:
+            automations.decide(session, shop, [Decided(checkout, automation, Reason.UNKNOWN_OUTCOME)])
+    if expired:
+        log.warning("messages.unknown", count=len(expired))
+    return len(expired)
+
+
+def clean(services: Services) -> None:
+    """Make tomorrow's partitions, drop old bodies, prune checkouts that nobody can be reached about."""
+    with services.db.system_transaction("retention") as session:
+        dropped = retention.keep_bodies(session, services.settings.retention_days)
+    with services.db.system_transaction("prune unidentified checkouts") as session:
+        pruned = checkouts.prune_unidentified(session, 1000)
+    if dropped or pruned:
+        log.info("retention.done", partitions=dropped, checkouts=pruned)
+
+
+def find_products(services: Services) -> None:
+    """Ring for shops whose lines refer to products that could not be read before."""
+    with services.db.system_transaction("products not read yet") as session:
+        for shop in records.shops_with_unknown_products(session, SHOPS_PER_SWEEP):
+            wake_after_commit(session, Job.PRODUCTS, shop)

@@ -1,0 +1,130 @@
+"""One bundled PostgreSQL and one migrated database per test process; every test starts with two accounts and a shop in each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+from sqlalchemy import text
+
+from connector import clock
+from connector.canonical import ShopProfile
+from connector.config import Settings
+from connector.platforms import Installation
+from connector.store import migrate, shops
+from connector.store.db import Database
+from connector.store.embedded import start_temporary
+from connector.store.sealed import Vault
+
+hypothesis_settings.register_profile("connector", deadline=None, print_blob=True)
+hypothesis_settings.load_profile("connector")
+
+SEALING_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+KEPT = ("alembic_version", "app_clock")
+SHOPIFY_SECRET = "hush-our-own-test-secret"
+WOO_SECRET = "wooOurOwnTestSecret01"
+
+
+@dataclass(frozen=True, slots=True)
+class TestShop:
+    """A shop that was installed for a test."""
+
+    __test__ = False
+    id: int
+    platform: str
+    domain: str
+    shop_key: str
+    webhook_secret: str
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[str]:
+    """A migrated sandbox database (its clock can be moved) on a server of this process."""
+    with start_temporary() as server:
+        migrate.upgrade(server.url, sandbox=True)
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def opened(database_url: str) -> Iterator[Database]:
+    """The process's connections."""
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def db(opened: Database) -> Iterator[Database]:
+    """The database with all tables empty and its clock at real time; wakes ring nowhere unless the test says so."""
+    with opened.engine.begin() as connection:
+        names = connection.execute(text("select relname from pg_class where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace"))
+        tables = [name for name in names.scalars() if name not in KEPT and not name.startswith("delivery_bodies_")]
+        connection.execute(text(f"truncate {', '.join(tables)} restart identity cascade"))
+        connection.execute(text("update app_clock set ahead = interval '0'"))
+    clock.set_offset(datetime.now(UTC) - datetime.now(UTC))
+    opened.on_wake(lambda wake: None)
+    yield opened
+
+
+@pytest.fixture
+def vault() -> Vault:
+    """A vault with a fixed key."""
+    return Vault([SEALING_KEY])
+
+
+@pytest.fixture
+def sandbox_settings(tmp_path: Path, database_url: str) -> Settings:
+    """Settings of a test installation in sandbox mode, independent of the environment."""
+    return Settings.model_validate(
+        {
+            "database_url": database_url,
+            "data_dir": tmp_path,
+            "public_url": "https://connector.test",
+            "sealing_key": SEALING_KEY,
+            "operator_key": "operator-key-for-tests",
+            "shopify_client_id": "client-id",
+            "shopify_client_secret": SHOPIFY_SECRET,
+            "smtp_url": "smtp://127.0.0.1:1",
+            "sandbox": True,
+        }
+    )
+
+
+def profile(name: str, host: str) -> ShopProfile:
+    """What a test shop says of itself."""
+    return ShopProfile(
+        name=name,
+        currency="EUR",
+        timezone="Europe/Paris",
+        url=f"https://{host}",
+        language="fr",
+        country="FR",
+        contact_email=f"bonjour@{host}",
+        address="8 rue du Bac, 75007 Paris",
+        taxes_included=True,
+        hosts=(host,),
+    )
+
+
+def install(db: Database, vault: Vault, platform: str, domain: str, name: str) -> TestShop:
+    """Install a shop in an account of its own."""
+    installation = Installation(domain, {"access_token": f"token-of-{domain}"}, ("read_orders",), (), profile(name, domain))
+    with db.system_transaction("install for a test") as session:
+        made = shops.save_install(
+            session, vault, platform, installation, fresh_key=f"key-{domain.replace('.', '-')}", fresh_secret=WOO_SECRET
+        )
+    return TestShop(made.shop_id, platform, domain, made.shop_key, made.webhook_secret)
+
+
+@pytest.fixture
+def shopify_shop(db: Database, vault: Vault) -> TestShop:
+    """A connected Shopify shop in the first account."""
+    return install(db, vault, "shopify", "demo.myshopify.com", "Démo")
+
+
+@pytest.fixture
+def woo_shop(db: Database, vault: Vault) -> TestShop:
+    """A connected WooCommerce shop in the second account."""
+    return install(db, vault, "woocommerce", "boutique.test", "Boutique")

@@ -1,0 +1,221 @@
+"""Deliveries and answers of a real store, where RECORDED_DIR says they are; without it these tests are skipped."""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from connector.canonical import Checkout, Customer, Event, Order, Removed
+from connector.config import Settings
+from connector.platforms import (
+    Access,
+    AccessLost,
+    BadSignature,
+    DeliveryContext,
+    Gone,
+    NotPermitted,
+    PayloadError,
+    PlatformError,
+    Rejected,
+    TransientError,
+)
+from integrations.transport import Transport
+from integrations.woocommerce import client
+from integrations.woocommerce.adapter import WooCommercePlatform
+from integrations.woocommerce.client import Call
+from integrations.woocommerce.mapping import order_events, to_product
+from integrations.woocommerce.payloads import OrderBody, ProductBody, decode
+
+RECORDED = Path(os.environ["RECORDED_DIR"]) / "woocommerce" if "RECORDED_DIR" in os.environ else None
+AT = datetime(2026, 11, 21, 21, 5, tzinfo=UTC)
+ACCESS = Access(7, "galets.example", {"consumer_key": "ck_x", "consumer_secret": "cs_y"})
+
+
+def files(folder: str, pattern: str = "*.json") -> list[Any]:
+    """Recorded files as parameters, or one skipped parameter."""
+    if RECORDED is None:
+        return [pytest.param(None, marks=pytest.mark.skip(reason="RECORDED_DIR is not set"))]
+    return [pytest.param(path, id=path.stem) for path in sorted((RECORDED / folder).glob(pattern))]
+
+
+def load(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_bytes())
+    return found
+
+
+def platform() -> WooCommercePlatform:
+    def nobody(request: httpx2.Request) -> httpx2.Response:
+        raise AssertionError(request.url)
+
+    return WooCommercePlatform(Transport(inner=httpx2.MockTransport(nobody)), Settings(_env_file=None))
+
+
+def delivery(path: Path) -> tuple[dict[str, Any], dict[bytes, bytes], bytes]:
+    found = load(path)
+    headers = {name.lower().encode(): value.encode() for name, value in found["request"]["headers"]}
+    return found, headers, found["request"]["body"].encode()
+
+
+GONE_ORDER: list[type[Event]] = [Removed, Removed]
+EXPECTED: dict[str, list[type[Event]] | str] = {
+    "draft-on-page-open--order-updated": [Checkout],
+    "draft-email-and-phone-typed--order-updated": [Checkout],
+    "draft-coupon-applied--order-updated": [Checkout],
+    "guest-checkout-bacs--order-updated": [Order],
+    "guest-checkout-bacs--order-created": [Order],
+    "order-on-hold-to-processing--order-updated": [Order],
+    "order-completed--order-updated": [Order],
+    "order-partial-refund--order-updated": [Order],
+    "pending-offsite-payment--order-updated": [Checkout],
+    "pending-offsite-payment--order-created": [Checkout],
+    "failed-declined-payment--order-updated": [Checkout],
+    "failed-declined-payment--order-created": [Checkout],
+    "classic-checkout-cod--order-created": [Order],
+    "classic-checkout-cod--order-updated": [Order],
+    "classic-pending--order-created": [Checkout],
+    "classic-pending--order-updated": [Checkout],
+    "classic-pending-cancelled-by-hold-stock--order-updated": [Checkout],
+    "checkout-creates-account--customer-created": [Customer],
+    "checkout-creates-account--customer-updated": [Customer],
+    "checkout-creates-account--order-created": [Order],
+    "checkout-creates-account--order-updated": [Order],
+    "logged-in-draft--order-updated": [Checkout],
+    "order-trashed--order-deleted": GONE_ORDER,
+    "order-restored--order-restored": [Checkout],
+    "order-full-refund--order-updated": [Order],
+    "order-created-by-rest--order-created": [Order],
+    "order-created-by-rest--order-updated": [Order],
+    "customer-created-rest--customer-created": [Customer],
+    "customer-created-rest--customer-updated": [Customer],
+    "customer-updated-phone--customer-updated": [Customer],
+    "customer-deleted--customer-deleted": [Removed],
+    "wp-admin-adds-subscriber--customer-created": [Customer],
+    "order-uses-coupon--order-updated": [Order],
+    "order-uses-coupon--order-created": [Order],
+    "logged-in-order-cod--order-updated": [Order],
+    "logged-in-order-cod--customer-updated": [Customer],
+    "logged-in-order-cod--order-created": [Order],
+    "signed-error-body-order-gone--order-updated": "store_error_body",
+    "signed-error-body-owner-lost-rights--order-updated": "store_error_body",
+}
+
+
+@pytest.mark.parametrize("path", files("webhooks"))
+def test_every_recorded_delivery_means_what_it_should(path: Path) -> None:
+    found, _, body = delivery(path)
+    expected = EXPECTED.get(found["case"])
+    if expected is None:
+        assert found["topic"] not in platform().topics, "a topic of ours needs a row in the table"
+        assert platform().parse(DeliveryContext(found["topic"], AT, "FR"), body) == []
+    elif isinstance(expected, str):
+        with pytest.raises(PayloadError) as caught:
+            platform().parse(DeliveryContext(found["topic"], AT, "FR"), body)
+        assert caught.value.reason == expected
+    else:
+        assert [type(event) for event in platform().parse(DeliveryContext(found["topic"], AT, "FR"), body)] == expected
+
+
+@pytest.mark.parametrize("path", files("webhooks"))
+def test_every_recorded_signature_verifies_and_pings_are_pings(path: Path) -> None:
+    found, headers, body = delivery(path)
+    if found["topic"] == "ping":
+        assert platform().is_ping(headers, body)
+        return
+    secret = found["secret"].encode()
+    meta = platform().verify(headers, body, [secret], "shop")
+    assert meta.topic == found["topic"]
+    assert not platform().is_ping(headers, body)
+    with pytest.raises(BadSignature):
+        platform().verify(headers, body, [secret + b"x"], "shop")
+
+
+@pytest.mark.parametrize("pair", files("webhooks", "071-*"))
+def test_two_recorded_deliveries_that_share_an_id_have_different_keys(pair: Path) -> None:
+    keys = set()
+    for path in (pair, next(pair.parent.glob("072-*"))):
+        found, headers, body = delivery(path)
+        keys.add(platform().verify(headers, body, [found["secret"].encode()], "shop").key)
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize("path", files("webhooks", "004-*"))
+def test_a_recorded_draft_has_the_prices_that_the_shop_showed(path: Path) -> None:
+    (found,) = platform().parse(DeliveryContext("order.updated", AT, "FR"), delivery(path)[2])
+    assert isinstance(found, Checkout)
+    assert (str(found.total), found.email) == ("55.68", "aurelie.fontaine@example.net")
+    assert [(line.quantity, str(line.unit_price), str(line.total)) for line in found.lines] == [(2, "24.90", "49.80")]
+    assert found.checkout_phone is not None
+    assert found.checkout_phone.e164 == "+33645678901"
+    assert found.recovery_url == "https://localhost:8443/checkout-link/?products=16:2"
+
+
+ERRORS: dict[str, type[PlatformError]] = {
+    "order-gone-404": Gone,
+    "coupon-gone-404": Gone,
+    "error-status-unknown": Rejected,
+    "error-status-wc-prefix": Rejected,
+    "error-per-page-101": Rejected,
+    "error-modified-after-date-only": Rejected,
+    "error-customers-orderby-modified": Rejected,
+    "error-no-route": TransientError,
+    "error-order-404": Gone,
+    "error-customer-404": Gone,
+    "error-coupon-duplicate": Rejected,
+    "error-coupon-bad-type": Rejected,
+    "error-coupon-percent-over-100": Rejected,
+    "error-coupon-missing-code": Rejected,
+    "error-customer-email-exists": Rejected,
+    "error-customer-delete-needs-force": Rejected,
+    "error-webhook-delete-needs-force": Rejected,
+    "error-webhook-bad-topic": Rejected,
+    "error-webhook-bad-url": Rejected,
+    "error-read-key-writes": NotPermitted,
+    "error-write-key-reads": NotPermitted,
+    "error-invalid-json": Rejected,
+    "error-no-auth": AccessLost,
+    "error-unknown-key": AccessLost,
+    "error-bad-secret": AccessLost,
+    "error-basic-over-plain-http": AccessLost,
+    "error-plain-permalink-route": AccessLost,
+}
+
+
+@pytest.mark.parametrize("path", files("rest"))
+def test_every_recorded_error_has_its_class(path: Path) -> None:
+    found = load(path)
+    answer = httpx2.Response(found["response"]["status"], json=found["response"]["json"])
+    call = Call(Transport(inner=httpx2.MockTransport(lambda _: answer)), ACCESS)
+    if answer.is_success:
+        assert found["case"] not in ERRORS
+        return
+    with pytest.raises(PlatformError) as caught:
+        client.read_index(call)
+    assert type(caught.value) is ERRORS[found["case"]]
+    assert "@" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", files("rest", "0*-orders-page-1.json"))
+def test_recorded_order_pages_can_be_read(path: Path) -> None:
+    orders = decode(json.dumps(load(path)["response"]["json"]).encode(), list[OrderBody])
+    events = [event for order in orders for event in order_events(order, None)]
+    assert len(orders) == 10
+    assert {type(event) for event in events} <= {Order, Checkout}
+    assert any(isinstance(event, Order) for event in events)
+
+
+@pytest.mark.parametrize("path", files("rest", "035-*"))
+def test_recorded_products_can_be_read(path: Path) -> None:
+    products = [to_product(body) for body in decode(json.dumps(load(path)["response"]["json"]).encode(), list[ProductBody])]
+    assert [product.category for product in products][1] == "Épicerie fine"
+    assert all(product.title and product.url for product in products)
+
+
+@pytest.mark.parametrize("path", files("rest", "002-*"))
+def test_recorded_webhooks_can_be_read(path: Path) -> None:
+    body = load(path)["response"]["json"]
+    call = Call(Transport(inner=httpx2.MockTransport(lambda _: httpx2.Response(200, json=body))), ACCESS)
+    assert [webhook.status for webhook in client.list_webhooks(call)] == ["active"] * 3

@@ -1,0 +1,231 @@
+"""
+The inbox: keep many deliveries in one commit, and let each request wait for its own.
+
+There is no timer: whatever arrived while the last commit ran is the next batch. Everything is bounded: rows, bytes, the size
+of a batch and the time that a request waits. Nothing here knows SQL or a platform.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from connector.errors import ConnectorError
+from connector.store.deliveries import Incoming
+from connector.store.keeping import StoreUnavailable
+from webhooks.bell import Bell
+
+EXPIRY_SECONDS = 0.25
+
+log = structlog.get_logger()
+
+
+class NotKept(ConnectorError):
+    """A delivery was not acknowledged: the sender should try again."""
+
+
+class InboxFull(NotKept):
+    """More waits already than we are willing to hold in memory."""
+
+
+class Unkeepable(NotKept):
+    """The database refuses this very delivery, as when its shop was deleted a moment ago."""
+
+
+class Keeps(Protocol):
+    """Where batches go; `connector.store.keeping.Keeper` is one."""
+
+    @property
+    def is_open(self) -> bool: ...
+    async def open(self) -> None: ...
+    async def keep(self, rows: Sequence[Incoming], seconds: float) -> list[tuple[int, int | None]]: ...
+    def abort(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    How much the inbox holds, and for how long.
+
+    `wait_seconds` is what a request waits at most, a quarter of a second more or less: platforms hang up after five.
+    `statement_seconds` is how long one attempt may take before its connection is cut off.
+    """
+
+    rows: int = 5_000
+    bytes: int = 64 * 1024 * 1024
+    batch_rows: int = 500
+    batch_bytes: int = 8 * 1024 * 1024
+    wait_seconds: float = 2.75
+    statement_seconds: float = 2.0
+    pause_seconds: float = 0.05
+    longest_pause_seconds: float = 1.0
+
+
+class _Waiting:
+    """One request that waits for its commit."""
+
+    __slots__ = ("done", "row", "since", "size")
+
+    def __init__(self, row: Incoming, size: int, since: float, done: asyncio.Future[None]) -> None:
+        self.row = row
+        self.size = size
+        self.since = since
+        self.done = done
+
+
+class Inbox:
+    """
+    Between the door and the database: one flusher task, one connection.
+
+    `wake(shop_id)` is called after the commit, once per batch and shop at most, from a thread of its own: it may block.
+    """
+
+    def __init__(self, keeper: Keeps, wake: Callable[[int], None], limits: Limits | None = None) -> None:
+        self._keeper = keeper
+        self._limits = limits or Limits()
+        self._bell = Bell(wake)
+        self._queue: deque[_Waiting] = deque()
+        self._rows = 0
+        self._bytes = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._arrival: asyncio.Future[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_stopping = False
+
+    async def start(self) -> None:
+        """Begin to take deliveries. A database that is away is waited for in the background."""
+        self._loop = asyncio.get_running_loop()
+        self._is_stopping = False
+        self._bell.start()
+        self._tasks = [asyncio.create_task(self._flush()), asyncio.create_task(self._expire())]
+
+    async def stop(self) -> None:
+        """Take nothing more, keep what waits (as long as requests wait), ring the last wakes, close the connection."""
+        self._is_stopping = True
+        flusher, watch = self._tasks
+        self._notice_arrival()
+        await flusher
+        watch.cancel()
+        await asyncio.wait([watch])
+        await self._keeper.close()
+        await asyncio.to_thread(self._bell.stop)
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries wait for their commit."""
+        return self._rows
+
+    async def keep(self, row: Incoming) -> None:
+        """
+        Return once the delivery is on disk, or was before.
+
+        Raises InboxFull at once, or NotKept after less than three seconds: it may have been kept nevertheless.
+        """
+        size = len(row.body) + len(row.headers)
+        if self._loop is None or self._is_stopping:
+            raise NotKept("the inbox is closed")
+        if self._rows >= self._limits.rows or self._bytes + size > self._limits.bytes:
+            raise InboxFull("the inbox is full")
+        done = self._loop.create_future()
+        self._rows += 1
+        self._bytes += size
+        self._queue.append(_Waiting(row, size, self._loop.time(), done))
+        if self._arrival is not None:
+            self._notice_arrival()
+        await done
+
+    def _notice_arrival(self) -> None:
+        arrival, self._arrival = self._arrival, None
+        if arrival is not None and not arrival.done():
+            arrival.set_result(None)
+
+    async def _next_arrival(self) -> None:
+        self._arrival = asyncio.get_running_loop().create_future()
+        await self._arrival
+
+    async def _flush(self) -> None:
+        failures = 0
+        while self._queue or not self._is_stopping:
+            if failures:
+                await asyncio.sleep(min(self._limits.pause_seconds * 2 ** min(failures - 1, 10), self._limits.longest_pause_seconds))
+            try:
+                if not self._keeper.is_open:
+                    await self._keeper.open()
+                if self._queue:
+                    await self._keep_batch(self._take())
+                else:
+                    await self._next_arrival()
+                failures = 0
+            except StoreUnavailable as error:
+                failures += 1
+                log.warning("inbox.unavailable", reason=str(error), failures=failures, waiting=self._rows)
+
+    def _take(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        size = 0
+        while self._queue and len(batch) < self._limits.batch_rows:
+            size += self._queue[0].size
+            if batch and size > self._limits.batch_bytes:
+                break
+            batch.append(self._queue.popleft())
+        return batch
+
+    async def _keep_batch(self, batch: list[_Waiting]) -> None:
+        """Keep what still waits. A batch that is refused is halved until the bad rows stand alone: they fail, no other does."""
+        parts = [batch]
+        while parts:
+            part = [waiting for waiting in parts.pop() if self._still_waits(waiting)]
+            if not part:
+                continue
+            unique = {waiting.row.key: waiting.row for waiting in part}
+            seconds = min(self._limits.statement_seconds, max(0.05, self._deadline(part[0]) - self._now()))
+            try:
+                new = await self._keeper.keep(list(unique.values()), seconds)
+            except StoreUnavailable:
+                for rest in (*parts, part):
+                    self._queue.extendleft(reversed(rest))
+                await self._keeper.close()
+                raise
+            except Exception as error:
+                if len(part) > 1:
+                    parts += (part[len(part) // 2 :], part[: len(part) // 2])
+                else:
+                    log.exception("delivery.refused", platform=part[0].row.platform, shop_id=part[0].row.shop_id)
+                    self._finish(part[0], Unkeepable(f"the delivery could not be kept: {error}"))
+            else:
+                for waiting in part:
+                    self._finish(waiting)
+                self._bell.ring({shop_id for _, shop_id in new if shop_id is not None})
+
+    def _still_waits(self, waiting: _Waiting) -> bool:
+        if not waiting.done.done() and self._deadline(waiting) > self._now():
+            return True
+        self._finish(waiting, NotKept("the database did not keep the delivery in time"))
+        return False
+
+    def _finish(self, waiting: _Waiting, error: NotKept | None = None) -> None:
+        self._rows -= 1
+        self._bytes -= waiting.size
+        if waiting.done.done():  # the request was cancelled
+            return
+        if error is None:
+            waiting.done.set_result(None)
+        else:
+            waiting.done.set_exception(error)
+
+    async def _expire(self) -> None:
+        """Let nothing wait for longer than promised, whatever the database does."""
+        while True:
+            await asyncio.sleep(EXPIRY_SECONDS)
+            while self._queue and not self._still_waits(self._queue[0]):
+                self._queue.popleft()
+
+    def _deadline(self, waiting: _Waiting) -> float:
+        return waiting.since + self._limits.wait_seconds
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
