@@ -10,20 +10,28 @@ PATHS := connector integrations webhooks sync tests
 
 install: $(STAMP)
 
-# uv comes first, by its own hashes out of the same lock; then everything else by theirs; then this tree, editable.
+# uv first, by its own hashes out of the same lock; then everything else by theirs; then this tree, editable:
 # editable_mode=compat writes a plain path into .venv, so that tests and tools see the whole tree from anywhere.
-$(STAMP): requirements.lock pyproject.toml
-	@$(MAKE) --no-print-directory .venv/bin/pip
-	@awk '/^uv==/ {on = 1; print; next} /^[^ ]/ {on = 0} on' requirements.lock > .venv/uv.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
-	@UV_LINK_MODE=copy $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
-	@UV_LINK_MODE=copy $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation \
-		--config-settings editable_mode=compat -e .
+# uv wants a cache it can write to, which not every account's home offers.
+$(STAMP): requirements.lock pyproject.toml | $(BIN)/uv
+	@cache="$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME/.cache}/uv}"; \
+	mkdir -p "$$cache" 2>/dev/null && [ -w "$$cache" ] || export UV_NO_CACHE=1; \
+	export UV_LINK_MODE="$${UV_LINK_MODE:-copy}"; set -e; \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@touch $(STAMP)
 	@echo "installed into .venv with $$($(BIN)/python -V)"
 
-.venv/bin/pip:
-	@python=''; \
+$(BIN)/uv: | $(BIN)/pip
+	@awk '/^uv==/ {on = 1; print; next} /^[^ ]/ {on = 0} on' requirements.lock > .venv/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
+
+$(BIN)/pip:
+	@if [ -e .venv ]; then \
+		echo ".venv is there but holds no working pip: its Python is gone, or an install was cut short. Delete .venv and repeat." >&2; \
+		exit 1; \
+	fi; \
+	python=''; \
 	for name in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
 		if "$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; \
 		then python="$$name"; break; fi; \
@@ -35,13 +43,13 @@ $(STAMP): requirements.lock pyproject.toml
 	if ! "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
 		version=$$("$$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])'); \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			apt-get update -q && { apt-get install -qy "$$version-venv" || apt-get install -qy python3-venv; }; \
+			apt-get update -q && { apt-get install -qy "$$version-venv" || apt-get install -qy python3-venv; } || exit 1; \
 		else \
 			echo "$$python has no venv module. Install it (on Debian and Ubuntu: apt-get install $$version-venv) and repeat." >&2; \
 			exit 1; \
 		fi; \
 	fi; \
-	"$$python" -m venv --clear .venv
+	"$$python" -m venv .venv
 
 # A sale lost and won back on pretend stores: make demo, or make demo ARGS=--once
 demo: install
@@ -58,7 +66,7 @@ bench: install wrk
 
 # Which row of the specification is proven by which test. A failing test only shows in the table here.
 spec: install
-	@$(BIN)/pytest -q --no-header --spec-report >/dev/null || true
+	@$(BIN)/pytest -q -n 2 --no-header --spec-report; [ $$? -le 1 ]
 	@$(BIN)/python -m tests.spec
 
 format: install

@@ -12,8 +12,8 @@ from integrations.woocommerce.adapter import WooCommercePlatform
 
 
 def make_transport(settings: Settings) -> Transport:
-    """The process's one HTTP client. In sandbox mode named hosts lead to loopback."""
-    return Transport(settings.address_map, settings.extra_ca)
+    """The process's one HTTP client. In sandbox mode named hosts lead to loopback, and no others exist."""
+    return Transport(settings.address_map, settings.extra_ca, is_closed_world=settings.sandbox)
 
 
 def make_platforms(settings: Settings, transport: Transport) -> Mapping[str, Platform]:

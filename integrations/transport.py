@@ -20,6 +20,7 @@ from connector.platforms import AccessLost, Gone, NotPermitted, Rejected, Thrott
 TIMEOUT = httpx2.Timeout(connect=5.0, read=20.0, write=10.0, pool=10.0)
 LIMITS = httpx2.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=30.0)
 DEFAULT_RETRY_AFTER = 2.0
+LOOPBACK = ("127.0.0.1", "localhost")
 T = TypeVar("T")
 
 
@@ -33,17 +34,27 @@ class Answer:
 
 
 class Transport:
-    """One pooled HTTPS client. Thread-safe; make one per process and close it at the end."""
+    """
+    One pooled HTTPS client. Thread-safe; make one per process and close it at the end.
+
+    In a closed world (sandbox mode) hosts that are neither mapped nor on loopback cannot be reached: pretend data never
+    leads to a real server.
+    """
 
     def __init__(
-        self, address_map: Mapping[str, str] | None = None, extra_ca: Path | None = None, inner: httpx2.BaseTransport | None = None
+        self,
+        address_map: Mapping[str, str] | None = None,
+        extra_ca: Path | None = None,
+        inner: httpx2.BaseTransport | None = None,
+        *,
+        is_closed_world: bool = False,
     ) -> None:
         context = ssl.create_default_context()
         if extra_ca is not None:
             context.load_verify_locations(cafile=str(extra_ca))
         base = inner or httpx2.HTTPTransport(verify=context, limits=LIMITS, retries=0, trust_env=False)
         self._client = httpx2.Client(
-            transport=_MappedTransport(base, dict(address_map or {})),
+            transport=_MappedTransport(base, dict(address_map or {}), is_closed_world),
             timeout=TIMEOUT,
             follow_redirects=False,
             trust_env=False,
@@ -126,9 +137,10 @@ def decode(answer: Answer, shape: type[T], *, platform: str, call: str) -> T:
 class _MappedTransport(httpx2.BaseTransport):
     """Leads mapped hosts to loopback; anything else goes its way untouched."""
 
-    def __init__(self, inner: httpx2.BaseTransport, address_map: dict[str, str]) -> None:
+    def __init__(self, inner: httpx2.BaseTransport, address_map: dict[str, str], is_closed_world: bool) -> None:
         self._inner = inner
         self._map = address_map
+        self._is_closed_world = is_closed_world
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         target = self._map.get(request.url.host)
@@ -137,6 +149,8 @@ class _MappedTransport(httpx2.BaseTransport):
             request.extensions = {**request.extensions, "sni_hostname": request.url.host}
             request.headers["host"] = request.url.netloc.decode("ascii")
             request.url = request.url.copy_with(host=host, port=int(port))
+        elif self._is_closed_world and request.url.host not in LOOPBACK:
+            raise httpx2.ConnectError("this host is not part of the sandbox", request=request)
         return self._inner.handle_request(request)
 
     def close(self) -> None:

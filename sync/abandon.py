@@ -32,9 +32,9 @@ def mark_abandoned(services: Services, shop_id: int, limit: int = BATCH) -> int:
             suppressed = people.suppressed_among(session, services.vault, shop_id, Channel.EMAIL, addresses)
             for automation in automations.list_automations(session, shop_id):
                 _enroll(session, shop, automation, facts, suppressed)
-            wake_after_commit(session, Job.SEND, shop_id)
+            wake_after_commit(session, Job.SEND.value, shop_id)
         if len(ids) == limit:
-            wake_after_commit(session, Job.ABANDON, shop_id)
+            wake_after_commit(session, Job.ABANDON.value, shop_id)
     if ids:
         log.info("checkouts.abandoned", shop_id=shop_id, count=len(ids))
     return len(ids)

@@ -64,7 +64,7 @@ def _drain(services: Services, shop_id: int, limit: int) -> int:
         if pending:
             _apply(session, services, shops.get_shop(session, shop_id), pending)
         if len(pending) == limit:
-            wake_after_commit(session, Job.APPLY, shop_id)
+            wake_after_commit(session, Job.APPLY.value, shop_id)
     return len(pending)
 
 
@@ -139,7 +139,7 @@ def save(session: Session, services: Services, shop: ShopRow, batch: Batch) -> N
     automations.decide_ended(session, shop.id, standings.ended, Reason.CLOSED)
     _remember_people(session, services, shop.id, batch)
     if started:
-        wake_after_commit(session, Job.PRODUCTS, shop.id)
+        wake_after_commit(session, Job.PRODUCTS.value, shop.id)
     for farewell in batch.of(Uninstalled):
         if shops.uninstall(session, shop.id, farewell.at):
             outgoing.cancel_queued(session, shop.id, Reason.SHOP_DISCONNECTED)

@@ -56,7 +56,7 @@ def send_messages(services: Services, shop_id: int, limit: int = BATCH) -> int:
         result = _hand_over(services, claimed)
         _record(services, shop_id, claimed, result)
     with services.db.transaction(shop=shop_id) as session:
-        wake_after_commit(session, Job.SEND, shop_id)
+        wake_after_commit(session, Job.SEND.value, shop_id)
     return limit
 
 

@@ -28,7 +28,7 @@ def sweep(services: Services) -> int:
         if services.mail is not None:
             due += [(Job.SEND, shop) for shop in outgoing.shops_with_due(session, SHOPS_PER_SWEEP)]
         for job, shop in due:
-            wake_after_commit(session, job, shop)
+            wake_after_commit(session, job.value, shop)
     return len(due)
 
 
@@ -57,4 +57,4 @@ def find_products(services: Services) -> None:
     """Ring for shops whose lines refer to products that could not be read before."""
     with services.db.system_transaction("products not read yet") as session:
         for shop in records.shops_with_unknown_products(session, SHOPS_PER_SWEEP):
-            wake_after_commit(session, Job.PRODUCTS, shop)
+            wake_after_commit(session, Job.PRODUCTS.value, shop)

@@ -2,6 +2,7 @@
 
 import secrets
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from integrations.registry import make_transport
 from sync.schedule import Scheduler
 
 DRAIN_SECONDS = 25_000
-console = Console(soft_wrap=True)
+console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 log = structlog.get_logger()
 
 

@@ -10,6 +10,7 @@ Prices are already written for the reader. Values that are missing are empty, so
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import parseaddr
 from functools import cache
@@ -159,7 +160,7 @@ def mailbox(display: str, configured: str) -> str:
     own_name, address = parseaddr(one_line(configured))
     try:
         address = Address(addr_spec=address).addr_spec
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, HeaderParseError) as error:
         raise ConfigError("MAIL_FROM must be a mailbox such as 'Connector <connector@example.com>'") from error
     name = one_line(display)[:MAX_NAME].strip() or own_name
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
@@ -247,7 +248,7 @@ def _is_web_url(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.netloc) and url == one_line(url)
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and url == one_line(url) and " " not in url
 
 
 def _web_url(url: str) -> str:

@@ -13,19 +13,38 @@ FIELDS = ("first_name", "last_name", "company", "phone_raw", "phone_e164", "lang
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """One field's value as one record told it at one instant."""
+    """
+    One field's value as one record told it at one instant.
+
+    `text` is what was written down where `value` is only our reading of it; blank: the value itself.
+    """
 
     field: str
     value: str
     at: datetime
+    text: str = ""
+
+    @property
+    def order(self) -> tuple[datetime, str, str]:
+        """The greater one counts. Both columns of a phone go by its text, so that they never come from two phones."""
+        return self.at, self.text or self.value, self.value
 
 
 def sayings(at: datetime, values: Mapping[str, str | None]) -> list[Saying]:
     """What a record says, blanks left out. A phone is one fact in two columns: both change together."""
-    said = [Saying(name, value.strip(), at) for name, value in values.items() if value and value.strip() and name != "phone_e164"]
-    if any(saying.field == "phone_raw" for saying in said):
-        said.append(Saying("phone_e164", values.get("phone_e164") or "", at))
-    return said
+    said = {name: Saying(name, value.strip(), at) for name, value in values.items() if value and value.strip()}
+    said.pop("phone_e164", None)
+    if "phone_raw" in said:
+        said["phone_e164"] = Saying("phone_e164", values.get("phone_e164") or "", at, said["phone_raw"].value)
+    return list(said.values())
+
+
+def recall(values: Mapping[str, str | None], known_at: Mapping[str, datetime]) -> dict[str, Saying]:
+    """What is known already, from a contact's fields and when each was said."""
+    return {
+        field: Saying(field, values.get(field) or "", at, (values.get("phone_raw") or "") if field == "phone_e164" else "")
+        for field, at in known_at.items()
+    }
 
 
 def merge(known: Mapping[str, Saying], said: Iterable[Saying]) -> dict[str, Saying]:
@@ -33,6 +52,6 @@ def merge(known: Mapping[str, Saying], said: Iterable[Saying]) -> dict[str, Sayi
     merged = dict(known)
     for saying in said:
         held = merged.get(saying.field)
-        if held is None or (saying.at, saying.value) > (held.at, held.value):
+        if held is None or saying.order > held.order:
             merged[saying.field] = saying
     return merged

@@ -17,25 +17,31 @@ SQLModel.metadata.naming_convention = NAMING
 
 
 def key() -> Any:
+    """Our own key: a bigint that only the database gives out."""
     return Field(default=None, sa_column=Column("id", BigInteger, Identity(always=True), primary_key=True))
 
 
 def ref(target: str, *, nullable: bool = False, index: bool = False, cascade: bool = True, primary_key: bool = False) -> Any:
+    """A reference to `target` (`table.column`); with it goes this row, or without `cascade` only the reference."""
     foreign = ForeignKey(target, ondelete="CASCADE" if cascade else "SET NULL")
     return Field(sa_column=Column(BigInteger, foreign, nullable=nullable, index=index, primary_key=primary_key))
 
 
 def json(default: str) -> Any:
+    """JSON that is never null; `default` is JSON text."""
     return Field(default=None, sa_column=Column(JSONB, nullable=False, server_default=text(f"'{default}'::jsonb")))
 
 
 def texts() -> Any:
+    """A list of texts, empty at first."""
     return Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")))
 
 
 def money(*, nullable: bool = True) -> Any:
+    """An exact amount; its currency is another column."""
     return Field(default=None, sa_column=Column(Numeric, nullable=nullable))
 
 
 def one_of(name: str, *values: str) -> CheckConstraint:
+    """A check that column `name` has one of these values."""
     return CheckConstraint(f"{name} in ({', '.join(repr(v) for v in values)})", name=name)

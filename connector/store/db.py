@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
-from sqlmodel import Session
+from sqlmodel import Session as Session
 
 APP_ROLE = "connector_app"
 SYSTEM_ROLE = "connector_system"

@@ -133,3 +133,15 @@ where d.id = any(cast(:ids as bigint[]))
   and exists (select 1 from delivery_bodies b where b.received_on = d.received_on and b.delivery_id = d.id)
 returning d.shop_id
 """)
+
+
+def ids_in_state(session: Session, shop_id: int, state: str) -> list[int]:
+    """The deliveries of a shop in one state, oldest first."""
+    statement = text("select id from deliveries where shop_id = :shop and state = :state order by id")
+    return list(session.execute(statement, {"shop": shop_id, "state": state}).scalars())
+
+
+def states_of(session: Session, keys: Sequence[bytes]) -> dict[bytes, tuple[str, str | None]]:
+    """State and reason of those deliveries, by key, that are kept. Needs a system transaction."""
+    statement = text("select key, state, reason from deliveries where key = any(:keys)")
+    return {bytes(row[0]): (row[1], row[2]) for row in session.execute(statement, {"keys": list(keys)})}

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from sqlmodel import Session, col
 
 from connector.canonical import Channel, Checkout, Consent, ConsentState, Customer, Order
-from connector.rules.contacts import FIELDS, Saying, merge, sayings
+from connector.rules.contacts import FIELDS, Saying, merge, recall, sayings
 from connector.rules.identity import normalise_email
 from connector.store.ids import public_id
 from connector.store.sealed import Vault
@@ -200,7 +200,8 @@ def _sayings(record: Customer | Checkout | Order) -> list[Saying]:
 
 
 def _merge_into(contact: ContactRow, said: Iterable[Saying]) -> None:
-    known = {field: Saying(field, getattr(contact, field) or "", datetime.fromisoformat(at)) for field, at in contact.known_at.items()}
+    known_at = {field: datetime.fromisoformat(at) for field, at in contact.known_at.items()}
+    known = recall({field: getattr(contact, field) for field in FIELDS}, known_at)
     merged = merge(known, said)
     if merged == known:
         return

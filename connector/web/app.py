@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from connector.store.db import Wake
+from connector.store.keeping import Keeper, ShopReader
 from connector.web import health, install
 from connector.web.composition import Composition
 from connector.web.merchant import routes as merchant
@@ -15,7 +16,8 @@ from connector.web.shopper import routes as shopper
 from connector.web.support import routes as support
 from sync.jobs import Job
 from webhooks.door import Door
-from webhooks.inbox import Inbox, ShopDirectory
+from webhooks.directory import ShopDirectory
+from webhooks.inbox import Inbox
 
 STATIC = Path(__file__).parent / "static"
 
@@ -24,8 +26,8 @@ def make_app(composition: Composition) -> Door:
     """One ASGI application for all that comes in over HTTP."""
     settings, services = composition.settings, composition.services
     url = composition.db.url
-    inbox = Inbox(url, wake=lambda shop_id: composition.bell.ring(Wake(Job.APPLY, shop_id)))
-    directory = ShopDirectory(url, services.vault)
+    inbox = Inbox(Keeper(url), wake=lambda shop_id: composition.bell.ring(Wake(Job.APPLY.value, shop_id)))
+    directory = ShopDirectory(ShopReader(url), services.vault)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

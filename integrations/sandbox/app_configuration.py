@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 CLIENT_ID = "sandbox-client-id"
 CLIENT_SECRET = "sandbox-client-secret"  # noqa: S105 - a published test value
@@ -56,7 +56,7 @@ class AppConfiguration:
     @classmethod
     def from_toml(cls, text: str, origin: str) -> Self:
         """
-        Read the text of a `shopify.app.toml`, moved to `origin`: relative addresses and those of its application_url.
+        Read the text of a `shopify.app.toml`, moved to `origin`: relative addresses and those on application_url's host.
 
         The client id is the sandbox's own. Raises tomllib.TOMLDecodeError (a ValueError) or KeyError for a file that is none.
         """
@@ -82,7 +82,8 @@ def _subscription(entry: dict[str, Any], former: str, origin: str) -> Subscripti
 
 
 def _moved(url: str, former: str, origin: str) -> str:
-    absolute = urlsplit(urljoin(former, url))
+    """A relative address is put behind the whole application_url, path included, as Shopify's own tool does."""
+    absolute = urlsplit(former.rstrip("/") + url if url.startswith("/") else url)
     if absolute.netloc != urlsplit(former).netloc:
         return url
     return origin + absolute.path + (f"?{absolute.query}" if absolute.query else "")

@@ -134,6 +134,7 @@ class DeliveryMachine:
         self._post = post
         self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose, nothing secret depends on it
         self._rows: list[Delivery] = []
+        self._waiting: list[Delivery] = []
         self._holders = 0
         self._busy = False
         self._open = True
@@ -145,14 +146,15 @@ class DeliveryMachine:
         """Add deliveries that one action caused; they may be shuffled among each other by `mischief.window`."""
         with self._changed:
             for delivery in deliveries:
-                if delivery.merge_key is not None and any(self._is_same_pending(row, delivery) for row in self._rows):
+                if delivery.merge_key is not None and any(self._is_same_pending(row, delivery) for row in self._waiting):
                     continue
                 delivery.due_at = self._now() + self.mischief.delay
+                self._rows.append(delivery)
                 if self._random.random() < self.mischief.drop:
                     delivery.state, delivery.due_at = State.DROPPED, None
-                elif self._random.random() < self.mischief.repeat:
-                    delivery.copies = 2
-                self._rows.append(delivery)
+                    continue
+                delivery.copies = 2 if self._random.random() < self.mischief.repeat else 1
+                self._waiting.append(delivery)
             self._changed.notify_all()
 
     @contextmanager
@@ -180,7 +182,7 @@ class DeliveryMachine:
     def next_due(self) -> datetime | None:
         """The earliest instant at which something is waiting to be sent, or None."""
         with self._changed:
-            return min((row.due_at for row in self._rows if row.due_at is not None), default=None)
+            return min((row.due_at for row in self._waiting if row.due_at is not None), default=None)
 
     def deliveries(self, topic: str | None = None) -> list[Delivery]:
         """All rows so far in the order of submission, or those of one topic. Do not change them."""
@@ -208,16 +210,18 @@ class DeliveryMachine:
             attempt = self._attempt(row)
             with self._changed:
                 self._record(row, attempt)
+                if row.state is not State.WAITING:
+                    self._waiting.remove(row)
                 self._busy = False
                 self._changed.notify_all()
 
     def _due(self) -> list[Delivery]:
         now = self._now()
-        rows = [row for row in self._rows if row.due_at is not None and row.due_at <= now]
+        rows = [row for row in self._waiting if row.due_at is not None and row.due_at <= now]
         return sorted(rows, key=lambda row: row.due_at or now)
 
     def _is_same_pending(self, row: Delivery, other: Delivery) -> bool:
-        return row.state is State.WAITING and row.built is None and row.merge_key == other.merge_key
+        return row.built is None and row.merge_key == other.merge_key
 
     def _attempt(self, row: Delivery) -> Attempt:
         """One try. A receiver that takes too long is left alone, as a real sender does; it may still finish its work."""

@@ -59,8 +59,8 @@ class Sandbox:
 
     def stop(self) -> None:
         """End everything; may be called twice. Undelivered webhooks stay undelivered."""
-        for machine in self.machines:
-            machine.close()
+        self.shopify.close()
+        self.woocommerce.close()
         for server in self._servers:
             server.stop()
         self.mail.stop()

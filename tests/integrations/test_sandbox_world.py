@@ -119,6 +119,19 @@ def test_the_maps_lead_people_and_programs_to_the_same_stores(app: PlayedApp) ->
     assert app.world.smtp_url.startswith("smtp://127.0.0.1:")
 
 
+def test_a_caught_mail_shows_the_stores_pictures_from_loopback(app: PlayedApp) -> None:
+    picture_url = "https://demo.myshopify.com/cdn/shop/files/cedar-candle.png?v=1"
+    html = f'<img src="{picture_url}" alt=""><a href="https://boutique.test/">Shop</a>'
+    app.world.mail.keep("a@example.com", ["b@example.com"], f"Content-Type: text/html\n\n{html}".encode())
+    browser = app.world.browser()
+    mail = browser.click(browser.open(app.world.mailbox_url), "(no subject)")
+    shown = browser.click(mail, "own page")
+    assert shown.images == (app.world.browser_map["https://demo.myshopify.com"] + "/cdn/shop/files/cedar-candle.png?v=1",)
+    assert browser.open(shown.images[0]).status == 200
+    assert "Savonnerie" in browser.click(shown, "Shop").text
+    browser.close()
+
+
 def test_links_back_to_the_app_lead_people_to_its_plain_door(app: PlayedApp) -> None:
     browser = app.world.browser()
     target = app.world.shopify.install_url("https://connector.test")
@@ -147,7 +160,7 @@ def test_a_sandbox_that_was_never_started_can_be_stopped(tmp_path: Path) -> None
 
 def test_the_configuration_file_decides_topics_and_addresses(tmp_path: Path) -> None:
     text = """
-        application_url = "https://app.example"
+        application_url = "https://app.example/base/"
         name = "Our app"
         [access_scopes]
         scopes = "read_orders, read_products"
@@ -157,7 +170,10 @@ def test_the_configuration_file_decides_topics_and_addresses(tmp_path: Path) -> 
         api_version = "2026-10"
         [[webhooks.subscriptions]]
         topics = ["orders/paid"]
-        uri = "/webhooks/shopify?kind=order"
+        uri = "https://app.example/webhooks/shopify?kind=order"
+        [[webhooks.subscriptions]]
+        topics = ["orders/create"]
+        uri = "/webhooks/shopify"
         [[webhooks.subscriptions]]
         compliance_topics = ["shop/redact"]
         uri = "https://else.example/privacy"
@@ -167,7 +183,8 @@ def test_the_configuration_file_decides_topics_and_addresses(tmp_path: Path) -> 
     assert configuration.redirect_urls == ("https://connector.test/install/shopify/callback", "https://else.example/x?y=1")
     assert configuration.addresses("orders/paid") == ("https://connector.test/webhooks/shopify?kind=order",)
     assert configuration.addresses("shop/redact") == ("https://else.example/privacy",)
-    assert configuration.addresses("orders/create") == ()
+    assert configuration.addresses("orders/create") == ("https://connector.test/base/webhooks/shopify",)
+    assert configuration.addresses("carts/create") == ()
     assert configuration.scopes == ("read_orders", "read_products")
     world.stop()
 

@@ -33,7 +33,7 @@ BOWL = ReminderLine(
     image_url="https://cdn.shop.example/bowl.jpg?v=1&w=160",
     description="Thrown by hand in small batches.",
 )
-CARAFE = ReminderLine(title="Carafe", variant_title=None, quantity=1, unit_price=Decimal("39"), total=Decimal("39"))
+CARAFE = ReminderLine(title="Carafe", variant_title=None, quantity=1, unit_price=Decimal(39), total=Decimal(39))
 CONTENT = ReminderContent(
     shop_name="Boutique Test",
     shop_contact=("Boutique Test SARL", "1 rue de l'Exemple, 75000 Paris", "bonjour@shop.example"),
@@ -227,10 +227,10 @@ def test_somebody_without_a_name_is_greeted_all_the_same(name: str | None) -> No
     [
         (Decimal("24.90"), "EUR", "fr", "24,90\u00a0€"),
         (Decimal("24.905"), "EUR", "fr", "24,91\u00a0€"),
-        (Decimal("1500"), "JPY", "en", "¥1,500"),
+        (Decimal(1500), "JPY", "en", "¥1,500"),
         (Decimal("1.5"), "KWD", "en", "KWD\u00a01.500"),
         (Decimal("9007199254740993.01"), "USD", "en", "$9,007,199,254,740,993.01"),
-        (Decimal("3"), "XQX", "en", "XQX\u00a03.00"),
+        (Decimal(3), "XQX", "en", "XQX\u00a03.00"),
     ],
 )
 def test_money_is_exact_and_written_for_its_reader(amount: Decimal, currency: str, language: str, written: str) -> None:

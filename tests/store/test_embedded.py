@@ -364,7 +364,7 @@ def test_without_the_wheel_a_server_of_the_system_is_taken_if_it_is_new_enough(m
         programs = tmp_path / version
         programs.mkdir()
         (programs / "initdb").touch()
-        (programs / "postgres").write_text(f"#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")
+        (programs / "postgres").write_text(f"#!{SH}\necho 'postgres (PostgreSQL) {version}'\n")
         (programs / "postgres").chmod(0o755)
         return programs
 

@@ -1,0 +1,1 @@
+"""Feed recorded deliveries through the door of a sandbox."""

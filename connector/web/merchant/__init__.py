@@ -1,0 +1,1 @@
+"""What a merchant sets: one shop and its automation."""

@@ -1,0 +1,1 @@
+"""What shoppers reach: the links in our messages."""

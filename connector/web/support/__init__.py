@@ -1,0 +1,1 @@
+"""What support reads: every shop, every checkout, and why something was or was not done."""

@@ -1,0 +1,71 @@
+"""Which of two versions of a record is the newer one."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.canonical import Checkout, PaymentState
+from connector.rules.precedence import Rank, digest, rank
+from tests.factories import T0, at, make_checkout, make_customer, make_order
+
+CHECKOUTS = st.builds(
+    lambda minute, total, end: make_checkout(at(minute), total=Decimal(total), **({end: at(9)} if end else {})),
+    st.integers(0, 2),
+    st.integers(1, 3),
+    st.sampled_from(["", "completed_at", "closed_at"]),
+)
+
+
+@pytest.mark.spec("RL-108")
+def test_the_platforms_own_instant_decides_first() -> None:
+    assert rank(make_checkout(at(1))) > rank(make_checkout(T0, completed_at=T0))
+
+
+def test_of_equal_instants_the_more_advanced_checkout_is_newer() -> None:
+    open_, closed, completed = make_checkout(), make_checkout(closed_at=T0), make_checkout(completed_at=T0)
+
+    assert rank(open_) < rank(closed) < rank(completed)
+
+
+def test_of_equal_instants_the_order_whose_payment_went_further_is_newer() -> None:
+    states = [
+        PaymentState.PENDING,
+        PaymentState.AUTHORIZED,
+        PaymentState.PARTIALLY_PAID,
+        PaymentState.PAID,
+        PaymentState.PARTIALLY_REFUNDED,
+    ]
+    ranks = [rank(make_order(T0, payment_state=state)) for state in [*states, PaymentState.REFUNDED, PaymentState.VOIDED]]
+
+    assert ranks == sorted(ranks)
+    assert rank(make_order(T0, payment_state=PaymentState.PENDING, cancelled_at=T0)) > ranks[-1]
+    assert all(rank(make_order(T0, payment_state=state)).progress >= 0 for state in PaymentState)
+
+
+def test_versions_that_differ_in_anything_never_tie() -> None:
+    one, other = make_customer(first_name="Anna"), make_customer(first_name="Hannah")
+
+    assert rank(one) != rank(other)
+    assert rank(one).progress == rank(other).progress == 0
+    assert digest(one) == digest(make_customer(first_name="Anna"))
+
+
+@given(st.lists(CHECKOUTS, min_size=3, max_size=3))
+def test_ranks_are_a_total_order_over_contents(three: list[Checkout]) -> None:
+    first, second, third = (rank(checkout) for checkout in three)
+
+    assert (first < second) + (second < first) + (first == second) == 1
+    assert (first == second) == (three[0] == three[1])
+    if first < second < third:
+        assert first < third
+
+
+@given(st.lists(CHECKOUTS, min_size=1, max_size=5), st.randoms())
+def test_the_newest_of_a_set_does_not_depend_on_its_order(checkouts: list[Checkout], random: object) -> None:
+    shuffled = list(checkouts)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    assert max(map(rank, checkouts)) == max(map(rank, shuffled))
+    assert isinstance(max(map(rank, checkouts)), Rank)
