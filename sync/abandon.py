@@ -30,7 +30,7 @@ def mark_abandoned(services: Services, shop_id: int, limit: int = BATCH) -> int:
             facts = checkouts.load_facts(session, shop_id, ids)
             addresses = {fact.email for fact in facts.values() if fact.email}
             suppressed = people.suppressed_among(session, services.vault, shop_id, Channel.EMAIL, addresses)
-            for automation in automations.list_automations(session, shop_id):
+            for automation in automations.list_automations(session, shop_id, lock=True):
                 _enroll(session, shop, automation, facts, suppressed)
             wake_after_commit(session, Job.SEND.value, shop_id)
         if len(ids) == limit:

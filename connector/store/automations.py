@@ -37,9 +37,10 @@ class NewMessage:
     due_at: datetime
 
 
-def list_automations(session: Session, shop_id: int) -> Sequence[AutomationRow]:
-    """The automations of a shop."""
-    return session.scalars(select(AutomationRow).where(col(AutomationRow.shop_id) == shop_id).order_by(col(AutomationRow.id))).all()
+def list_automations(session: Session, shop_id: int, *, lock: bool = False) -> Sequence[AutomationRow]:
+    """The automations of a shop. With `lock` none of them can be switched until the transaction ends."""
+    statement = select(AutomationRow).where(col(AutomationRow.shop_id) == shop_id).order_by(col(AutomationRow.id))
+    return session.scalars(statement.with_for_update(read=True).execution_options(populate_existing=True) if lock else statement).all()
 
 
 def automation_facts(row: AutomationRow) -> AutomationFacts:
@@ -143,6 +144,14 @@ def decide(session: Session, shop_id: int, decided: Iterable[Decided]) -> None:
     )
 
 
+def decide_disconnected(session: Session, shop_id: int) -> int:
+    """Cancel everything that a shop has queued, for it is connected no more; returns how many were cancelled."""
+    list_automations(session, shop_id, lock=True)
+    cancelled = outgoing.cancel_queued(session, shop_id, Reason.SHOP_DISCONNECTED)
+    decide(session, shop_id, [Decided(checkout, automation, Reason.SHOP_DISCONNECTED) for checkout, automation in cancelled])
+    return len(cancelled)
+
+
 def decide_ended(session: Session, shop_id: int, checkout_ids: Sequence[int], reason: Reason) -> None:
     """
     Say why nothing (more) is sent for checkouts that ended: queued messages are cancelled, and every automation that is on
@@ -150,6 +159,7 @@ def decide_ended(session: Session, shop_id: int, checkout_ids: Sequence[int], re
     """
     if not checkout_ids:
         return
+    list_automations(session, shop_id, lock=True)  # a switch-off locks the same messages: they must take turns
     cancelled = outgoing.cancel_queued(session, shop_id, reason, checkout_ids=checkout_ids)
     statement = text("""
         select c.id, a.id from checkouts c join automations a on a.shop_id = c.shop_id and a.is_on

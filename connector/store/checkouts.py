@@ -27,7 +27,7 @@ class Standings:
 
 
 def matching_checkouts(session: Session, shop_id: int, order_ids: Sequence[int]) -> list[int]:
-    """Checkouts that one of these orders may convert: by token, cart token, or the person."""
+    """Checkouts that one of these orders may convert, by token, cart token or the person, or had converted as it was before."""
     if not order_ids:
         return []
     statement = text("""
@@ -38,6 +38,7 @@ def matching_checkouts(session: Session, shop_id: int, order_ids: Sequence[int])
         union select c.id from checkouts c join o on c.shop_id = :shop and c.email_norm = o.email_norm
         union select c.id from checkouts c join o on c.shop_id = :shop and c.phone_e164 = o.phone_e164
         union select c.id from checkouts c join o on c.shop_id = :shop and c.checkout_phone_e164 = o.phone_e164
+        union select id from checkouts where shop_id = :shop and converted_order_id = any(:orders)
     """)
     return list(session.execute(statement, {"shop": shop_id, "orders": list(order_ids)}).scalars())
 
@@ -77,7 +78,12 @@ def _settle_activity(session: Session, shop: ShopRow, ids: list[int]) -> None:
 
 
 def _settle_conversion(session: Session, shop: ShopRow, ids: list[int]) -> None:
-    """Tokens are certain and come first; of equals the earliest order counts."""
+    """
+    Tokens are certain and come first; of equals the earliest order counts.
+
+    A newer version of the order or of the checkout may name another person: then there was no conversion after all. One whose
+    order we no longer keep stays.
+    """
     session.execute(
         text("""
             with c as (select * from checkouts where id = any(:ids)),
@@ -93,8 +99,9 @@ def _settle_conversion(session: Session, shop: ShopRow, ids: list[int]) -> None:
             ),
             chosen as (select distinct on (id) * from candidates order by id, strength, placed_at, platform_id)
             update checkouts t set converted_order_id = chosen.order_id, converted_at = chosen.placed_at, converted_by = chosen.by
-            from chosen where t.id = chosen.id
+            from c left join chosen on chosen.id = c.id where t.id = c.id
               and (t.converted_order_id, t.converted_at, t.converted_by) is distinct from (chosen.order_id, chosen.placed_at, chosen.by)
+              and (chosen.id is not null or t.converted_order_id is not null)
         """),
         {"shop": shop.id, "ids": ids, "window": RECOVERY_WINDOW},
     )
@@ -133,9 +140,9 @@ def _settle_due(session: Session, shop: ShopRow, ids: list[int]) -> Standings:
     return Standings(converted, ended)
 
 
-def open_checkout_ids(session: Session, shop_id: int) -> list[int]:
-    """Checkouts whose due time depends on the shop's threshold: open and not yet abandoned."""
-    statement = text("select id from checkouts where shop_id = :shop and due_at is not null")
+def lock_open(session: Session, shop_id: int) -> list[int]:
+    """Lock the checkouts whose due time depends on the shop's threshold, open and not yet abandoned, and return their ids."""
+    statement = text("select id from checkouts where shop_id = :shop and due_at is not null order by id for update")
     return list(session.execute(statement, {"shop": shop_id}).scalars())
 
 

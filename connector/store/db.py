@@ -15,12 +15,15 @@ from typing import Any
 import structlog
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session as Session
 
 APP_ROLE = "connector_app"
 SYSTEM_ROLE = "connector_system"
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 10_000
+PASSING_STATES = ("08", "40", "53", "55P03", "57P")
+"""SQLSTATEs, or how they begin: connection lost, deadlock, out of room, lock not available, server stopping."""
 
 log = structlog.get_logger()
 
@@ -106,6 +109,14 @@ def app_now(session: Session) -> datetime:
     """The database's instant (virtual in sandbox mode), aware UTC."""
     now: datetime = session.execute(text("select app_now()")).scalar_one()
     return now
+
+
+def is_passing(error: Exception) -> bool:
+    """True if the database failed for a reason of its own, so that the very same work may succeed later."""
+    if not isinstance(error, OperationalError):
+        return False
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    return state is None or state.startswith(PASSING_STATES)
 
 
 _SCOPE = text(

@@ -17,7 +17,8 @@ from connector.store.automation_tables import AutomationRow, MessageRow
 from connector.store.tables import CheckoutLineRow, CheckoutRow, ShopRow
 from connector.store.upserts import Fields, insert_new
 
-LEASE = timedelta(seconds=120)
+LEASE = timedelta(minutes=6)
+"""Longer than the slowest hand-over whose end is still heard: each command and the final answer have time-outs of their own."""
 
 
 @dataclass(frozen=True, slots=True)

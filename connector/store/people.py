@@ -60,12 +60,13 @@ def save_contacts(session: Session, account_id: int, records: Iterable[Customer 
 
 
 def link_customers(session: Session, shop_id: int, account_id: int, customer_ids: Sequence[int]) -> None:
-    """Point customers at the Contact with their e-mail."""
+    """Point customers at the Contact with their e-mail; one who has none any more points nowhere."""
     session.execute(
         text("""
-            update customers c set contact_id = k.id from contacts k
-            where c.shop_id = :shop and c.id = any(:ids) and k.account_id = :account and k.email = c.email_norm
-              and c.contact_id is distinct from k.id
+            update customers c set contact_id = n.contact_id
+            from (select t.id, k.id contact_id from customers t left join contacts k on k.account_id = :account and k.email = t.email_norm
+                  where t.shop_id = :shop and t.id = any(:ids)) n
+            where c.id = n.id and c.contact_id is distinct from n.contact_id
         """),
         {"shop": shop_id, "account": account_id, "ids": list(customer_ids)},
     )
@@ -96,7 +97,7 @@ def consent_words(records: Iterable[Customer | Checkout | Order]) -> list[Consen
 def save_consents(session: Session, shop_id: int, words: Sequence[ConsentWord]) -> None:
     """Keep the newest word per address and channel; of two at one instant the more careful one."""
     newest: dict[tuple[str, str], ConsentWord] = {}
-    for word in sorted(words, key=lambda w: (w.consent.at, w.consent.state is ConsentState.UNSUBSCRIBED, w.consent.state.value)):
+    for word in sorted(words, key=_weight):
         newest[word.consent.channel.value, word.address] = word
     if not newest:
         return
@@ -116,8 +117,8 @@ def save_consents(session: Session, shop_id: int, words: Sequence[ConsentWord]) 
             insert into consents (shop_id, channel, address, state, source, at)
             select shop_id, channel, address, state, source, at from jsonb_populate_recordset(null::consents, cast(:rows as jsonb))
             on conflict (shop_id, channel, address) do update set state = excluded.state, source = excluded.source, at = excluded.at
-            where (excluded.at, (excluded.state = 'unsubscribed')::int, excluded.state)
-                > (consents.at, (consents.state = 'unsubscribed')::int, consents.state)
+            where (excluded.at, (excluded.state = 'unsubscribed')::int, excluded.state, excluded.source)
+                > (consents.at, (consents.state = 'unsubscribed')::int, consents.state, consents.source)
         """),
         {"rows": as_json(rows)},
     )
@@ -213,4 +214,10 @@ def _merge_into(contact: ContactRow, said: Iterable[Saying]) -> None:
 
 
 def _ticked(channel: Channel, checkout: Checkout) -> Consent:
-    return Consent(channel, ConsentState.SUBSCRIBED, checkout.source_version, "checkout")
+    # As of the beginning: every later version repeats the tick, and must not outdo an unsubscribe said meanwhile.
+    return Consent(channel, ConsentState.SUBSCRIBED, checkout.created_at, "checkout")
+
+
+def _weight(word: ConsentWord) -> tuple[datetime, bool, str, str]:
+    consent = word.consent
+    return consent.at, consent.state is ConsentState.UNSUBSCRIBED, consent.state.value, consent.source

@@ -47,9 +47,9 @@ def save_checkouts(session: Session, shop_id: int, checkouts: Sequence[Checkout]
         return []
     chosen = newest(checkouts)
     rows = [_checkout_row(shop_id, r) for r in chosen.values()]
-    written = upsert_newest(session, "checkouts", rows, CHECKOUT_KEY, keep=("public_id",), least=("completed_at",))
+    written = set(upsert_newest(session, "checkouts", rows, CHECKOUT_KEY, keep=("public_id",), least=("completed_at",)))
     ids = _checkout_ids(session, shop_id, [key[1] for key in chosen])
-    fresh = {checkout_id: chosen[key].record.lines for key, checkout_id in ids.items() if checkout_id in set(written)}
+    fresh = {checkout_id: chosen[key].record.lines for key, checkout_id in ids.items() if checkout_id in written}
     replace_children(session, "checkout_lines", "checkout_id", list(fresh), _line_rows(shop_id, "checkout_id", fresh))
     lowered = lower_instants(session, "checkouts", [_instants(shop_id, c, "completed_at") for c in checkouts], CHECKOUT_KEY, "completed_at")
     versions = [_version_row(shop_id, ids[c.stage.value, c.platform_id], c) for c in checkouts]
@@ -63,9 +63,9 @@ def save_orders(session: Session, shop_id: int, orders: Sequence[Order]) -> list
         return []
     chosen = newest(orders)
     rows = [_order_row(shop_id, r) for r in chosen.values()]
-    written = upsert_newest(session, "orders", rows, RECORD_KEY, keep=("public_id",), least=("placed_at",))
+    written = set(upsert_newest(session, "orders", rows, RECORD_KEY, keep=("public_id",), least=("placed_at",)))
     ids = _record_ids(session, "orders", shop_id, [key[0] for key in chosen])
-    fresh = {order_id: chosen[platform_id,].record.lines for platform_id, order_id in ids.items() if order_id in set(written)}
+    fresh = {order_id: chosen[platform_id,].record.lines for platform_id, order_id in ids.items() if order_id in written}
     replace_children(session, "order_lines", "order_id", list(fresh), _line_rows(shop_id, "order_id", fresh))
     lowered = lower_instants(session, "orders", [_instants(shop_id, o, "placed_at") for o in orders], RECORD_KEY, "placed_at")
     return sorted({*written, *lowered})

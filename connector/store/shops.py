@@ -11,6 +11,7 @@ from connector.canonical import ShopProfile
 from connector.errors import NotFound
 from connector.platforms import Access, Installation
 from connector.rules.abandonment import ActivityClock, check_threshold
+from connector.store import checkouts
 from connector.store.automation_tables import AutomationRow
 from connector.store.db import app_now
 from connector.store.ids import public_id
@@ -121,10 +122,17 @@ def open_access(vault: Vault, shop: ShopRow) -> Access:
 
 
 def set_threshold(session: Session, shop_id: int, minutes: int, clock: ActivityClock) -> None:
-    """Change when checkouts of a shop count as abandoned. Raises Refused outside 20 minutes to 48 hours (SQ-11)."""
+    """
+    Change when checkouts of a shop count as abandoned; those that are open fall due anew.
+
+    Raises Refused outside 20 minutes to 48 hours (SQ-11).
+    """
+    check_threshold(minutes)
+    open_ids = checkouts.lock_open(session, shop_id)  # before the shop: the lock order of `outgoing`
     shop = get_shop(session, shop_id)
-    shop.threshold_minutes = check_threshold(minutes)
-    shop.activity_clock = clock.value
+    shop.threshold_minutes, shop.activity_clock = minutes, clock.value
+    session.flush()
+    checkouts.settle(session, shop, open_ids)
 
 
 def uninstall(session: Session, shop_id: int, at: datetime) -> bool:

@@ -1,7 +1,7 @@
 """The composition root of the web: the webhook door in front, the pages and the API behind it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -12,14 +12,16 @@ from connector.store.keeping import Keeper, ShopReader
 from connector.web import health, install
 from connector.web.composition import Composition
 from connector.web.merchant import routes as merchant
+from connector.web.pages import SecurityHeaders, add_error_pages
 from connector.web.shopper import routes as shopper
 from connector.web.support import routes as support
 from sync.jobs import Job
-from webhooks.door import Door
 from webhooks.directory import ShopDirectory
+from webhooks.door import Door
 from webhooks.inbox import Inbox
 
 STATIC = Path(__file__).parent / "static"
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def make_app(composition: Composition) -> Door:
@@ -37,9 +39,15 @@ def make_app(composition: Composition) -> Door:
         await inbox.stop()
         await directory.stop()
 
+    return Door(services.platforms, inbox, directory, max_body=settings.max_body_bytes, inner=make_pages(composition, lifespan))
+
+
+def make_pages(composition: Composition, lifespan: Lifespan | None = None) -> SecurityHeaders:
+    """Everything behind the door: pages, links, installs, health."""
     pages = FastAPI(title="Connector", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     pages.state.composition = composition
     for router in (health.router, install.router, shopper.router, merchant.router, support.router):
         pages.include_router(router)
     pages.mount("/static", StaticFiles(directory=STATIC), name="static")
-    return Door(services.platforms, inbox, directory, max_body=settings.max_body_bytes, inner=pages)
+    add_error_pages(pages)
+    return SecurityHeaders(pages, is_sandbox=composition.settings.sandbox)

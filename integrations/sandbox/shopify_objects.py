@@ -14,6 +14,7 @@ MAX_PAGE = 250
 
 
 def shop_object(shop: Shop) -> Json:
+    """The shop with its addresses and plan."""
     address = {
         "address1": "12 Harbour Street",
         "address2": None,
@@ -65,6 +66,7 @@ def _media(product: Product) -> Json:
 
 
 def product_object(shop: Shop, product: Product) -> Json:
+    """A product with all its variants on one page."""
     variants = [
         {
             "id": f"gid://shopify/ProductVariant/{variant.id}",

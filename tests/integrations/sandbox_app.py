@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+import pytest
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -21,6 +23,9 @@ from integrations.sandbox.servers import LocalServer
 from integrations.sandbox.world import Sandbox
 from integrations.transport import Transport
 
+SHOPIFY_HOOKS = "/webhooks/shopify"
+WOOCOMMERCE_HOOKS = "/webhooks/woocommerce/key"
+WOOCOMMERCE_SECRET = "webhookSecret1"
 START = datetime(2026, 11, 21, 10, 15, 30, 123456, tzinfo=UTC)
 
 
@@ -151,3 +156,47 @@ def install_woocommerce(app: PlayedApp, scope: str = "read_write") -> None:
     done = browser.click(grant, "Approve")
     browser.close()
     assert done.url.endswith("/done?success=1&user_id=state-1")
+
+
+def reset_shopify(app: PlayedApp, clock: Clock) -> None:
+    """Install anew; nothing has been heard yet, and it is the same virtual instant as in every test."""
+    clock.at = START
+    app.statuses.clear()
+    install_shopify(app)
+    app.world.settle()
+    app.heard.clear()
+
+
+def reset_woocommerce(app: PlayedApp, clock: Clock) -> None:
+    """A fresh key, three webhooks and a store without orders that has not been heard yet."""
+    clock.at = START
+    app.statuses.clear()
+    app.world.woocommerce.uninstall()
+    app.world.woocommerce.store.orders.clear()
+    install_woocommerce(app)
+    for topic in ("order.created", "order.updated", "order.deleted"):
+        subscribe(app, topic)
+    app.heard.clear()
+
+
+def subscribe(app: PlayedApp, topic: str, url: str = f"https://connector.test{WOOCOMMERCE_HOOKS}") -> dict[str, Any]:
+    """Create a WooCommerce webhook over REST."""
+    status, body, _ = app.rest("POST", "/wc/v3/webhooks", {"topic": topic, "delivery_url": url, "secret": WOOCOMMERCE_SECRET})
+    assert status == 201
+    webhook: dict[str, Any] = body
+    return webhook
+
+
+def sent(app: PlayedApp, topic: str) -> list[Heard]:
+    """What has arrived under a topic once nothing more is due."""
+    assert app.world.settle()
+    return app.webhooks(topic)
+
+
+def recorded(name: str) -> dict[str, Any]:
+    """A recorded exchange; the directory comes from the environment, because the recordings are not ours to ship."""
+    folder = os.environ.get("RECORDED_DIR")
+    if not folder:
+        pytest.skip("RECORDED_DIR is not set")
+    value: dict[str, Any] = json.loads((Path(folder) / name).read_text())
+    return value

@@ -70,7 +70,6 @@ class Catcher:
         self.envelopes.append((envelope.mail_from, envelope.rcpt_tos))
         return "250 2.0.0 queued as 4711"
 
-    @property
     def message(self) -> EmailMessage:
         """The one message that was accepted."""
         (content,) = self.messages
@@ -163,9 +162,9 @@ def test_an_accepted_message_is_sent_and_arrives_whole(start: Start, sender_for:
     sender: Sender = sender_for(start(catcher))
     before = clock.now().replace(microsecond=0)
     assert sender.send(ENVELOPE) == SendResult(Handover.SENT, "250 2.0.0 queued as 4711")
-    message = catcher.message
+    message = catcher.message()
     assert catcher.envelopes == [("connector@shop.example", ["camille.martin@customer.example"])]
-    assert message["From"] == '"Café Noir" <connector@shop.example>' or message["From"] == "Café Noir <connector@shop.example>"
+    assert message["From"] == "Café Noir <connector@shop.example>"
     assert message["Subject"] == ENVELOPE.subject
     assert message["Message-ID"] == "<msg_01@shop.example>"
     assert before <= parsedate_to_datetime(message["Date"]) <= clock.now()
@@ -193,7 +192,7 @@ def test_the_date_follows_the_virtual_clock(start: Start, sender_for: Callable[.
         sender_for(start(catcher)).send(ENVELOPE)
     finally:
         clock.set_offset(timedelta())
-    assert parsedate_to_datetime(catcher.message["Date"]) > datetime.now(UTC) + timedelta(days=399)
+    assert parsedate_to_datetime(catcher.message()["Date"]) > datetime.now(UTC) + timedelta(days=399)
 
 
 @pytest.mark.parametrize(
@@ -260,9 +259,8 @@ def test_nobody_listening_may_be_tried_again() -> None:
 
 
 def test_details_name_nobody(start: Start, sender_for: Callable[..., SmtpSender]) -> None:
-    catcher = Catcher(
-        rcpt="550 5.1.1 <Camille.Martin@customer.example>: camille.martin unknown, ask boss@customer.example\x07 " + "x" * 300
-    )
+    words = "<Camille.Martin@customer.example>: camille.martin unknown, ask boss@customer.example\x07 "
+    catcher = Catcher(rcpt="550 5.1.1 " + words + "x" * 300)
     detail = sender_for(start(catcher)).send(ENVELOPE).detail
     assert "martin" not in detail.lower()
     assert "@" not in detail
@@ -389,11 +387,10 @@ def test_starttls_is_used_when_offered(start: Start, sender_for: Callable[..., S
     assert catcher.is_encrypted == [True, True]
 
 
-@pytest.mark.parametrize("scheme", ["smtps"])
-def test_smtps_speaks_tls_from_the_first_byte(scheme: str, start: Start, sender_for: Callable[..., SmtpSender], tmp_path: Path) -> None:
+def test_smtps_speaks_tls_from_the_first_byte(start: Start, sender_for: Callable[..., SmtpSender], tmp_path: Path) -> None:
     catcher = Catcher()
     context = make_certificate(tmp_path, "mail.example").server_context()
-    sender = sender_for(start(catcher, ssl_context=context), scheme)
+    sender = sender_for(start(catcher, ssl_context=context), "smtps")
     assert sender.send(ENVELOPE).handover is Handover.SENT
 
 
@@ -417,12 +414,13 @@ def test_elsewhere_nothing_is_sent_unencrypted_or_to_strangers(start: Start, tmp
     assert catcher.messages == []
 
 
-def test_credentials_are_used_and_wrong_ones_may_be_cured(start: Start) -> None:
+def test_credentials_are_used_and_wrong_ones_may_be_cured(start: Start, tmp_path: Path) -> None:
     def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         return AuthResult(success=(data.login, data.password) == (b"m@x.example", b"p/w:1"), handled=False)
 
     catcher = Catcher()
-    controller = start(catcher, authenticator=check, auth_required=True, auth_require_tls=False)
+    context = make_certificate(tmp_path, "mail.example").server_context()
+    controller = start(catcher, authenticator=check, auth_required=True, tls_context=context)
     good = SmtpSender(f"smtp://m%40x.example:p%2Fw%3A1@127.0.0.1:{controller.port}")
     bad = SmtpSender(f"smtp://m%40x.example:secret@127.0.0.1:{controller.port}")
     assert good.send(ENVELOPE).handover is Handover.SENT
@@ -521,11 +519,12 @@ def play() -> Iterator[Callable[..., Script]]:
         script.end()
 
 
-def at_data(script: Script) -> Session:
-    """A session whose server has said 354 and then whatever else its script holds."""
+def at_data(script: Script, begun: bytes = b"") -> Session:
+    """A session whose server has said 354 and, after the `begun` line of the body, all that its script holds."""
     session = Session(parse_server(script.url), timeout=2.0, answer_timeout=0.3)
     for line in ("MAIL FROM:<a@b.example>", "RCPT TO:<c@d.example>", "DATA"):
         session.command(line)
+    session._smtp.send(begun)
     assert script.is_over.wait(2)
     time.sleep(0.05)
     return session
@@ -541,30 +540,14 @@ def test_a_server_that_hangs_up_before_the_dot_never_gets_the_dot(play: Callable
 
 @pytest.mark.parametrize(("early", "code"), [(b"552 5.3.4 too large\r\n", 552), (b"421 going down\r\n", 421), (b"451-a\r\n451 b\r\n", 451)])
 def test_a_refusal_before_the_dot_is_taken_at_its_word(early: bytes, code: int, play: Callable[..., Script]) -> None:
-    script = play(*TO_DATA[:-1], b"354 go\r\n", stays=True)
-    session = at_data(script)
-    # The words must arrive after the 354 was read, as they do when a filter objects in the middle of a message.
-    script.may_end.set()
-    session.close()
-    late = play(*TO_DATA, early, stays=True)
-    session = Session(parse_server(late.url), timeout=2.0)
-    for line in ("MAIL FROM:<a@b.example>", "RCPT TO:<c@d.example>", "DATA"):
-        session.command(line)
-    session._smtp.send(b"Subject: x\r\n")
-    assert late.is_over.wait(2)
-    time.sleep(0.05)
+    script = play(*TO_DATA, early, stays=True)
+    session = at_data(script, b"Subject: x\r\n")
     assert session.hand_over(b"\r\nbody\r\n").code == code
     session.close()
 
 
 def test_a_server_out_of_step_before_the_dot_is_not_believed(play: Callable[..., Script]) -> None:
-    script = play(*TO_DATA, b"250 thanks for nothing\r\n", stays=True)
-    session = Session(parse_server(script.url), timeout=2.0)
-    for line in ("MAIL FROM:<a@b.example>", "RCPT TO:<c@d.example>", "DATA"):
-        session.command(line)
-    session._smtp.send(b"Subject: x\r\n")
-    assert script.is_over.wait(2)
-    time.sleep(0.05)
+    session = at_data(play(*TO_DATA, b"250 thanks for nothing\r\n", stays=True), b"Subject: x\r\n")
     with pytest.raises(NoAnswer) as caught:
         session.hand_over(b"\r\nbody\r\n")
     assert caught.value.is_ambiguous is False
