@@ -199,6 +199,15 @@ class Platform(Protocol):
         """Make sure the shop's webhooks come to `address`; idempotent. Where the app's configuration does it: what that names."""
         ...
 
+    def refresh(self, access: Access, now: datetime) -> Mapping[str, str] | None:
+        """
+        New credentials if the held ones end soon, None while they hold.
+
+        The caller lets one refresh per shop run at a time and stores its outcome before using it. Raises AccessLost if somebody
+        must sign in again; on TransientError the same credentials are presented again later.
+        """
+        ...
+
     def read_products(self, access: Access, ids: Sequence[str]) -> list[Product]:
         """Products by platform id, at most 50 a call; ids that are gone come back with `is_deleted`."""
         ...

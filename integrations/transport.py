@@ -7,9 +7,12 @@ those of the real name. httpx2 is the living continuation of httpx.
 """
 
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import httpx2
@@ -19,6 +22,8 @@ from connector.platforms import AccessLost, Gone, NotPermitted, Rejected, Thrott
 
 TIMEOUT = httpx2.Timeout(connect=5.0, read=20.0, write=10.0, pool=10.0)
 LIMITS = httpx2.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=30.0)
+BODY_SECONDS = 60.0
+MAX_BODY = 32 * 1024 * 1024
 DEFAULT_RETRY_AFTER = 2.0
 LOOPBACK = ("127.0.0.1", "localhost")
 T = TypeVar("T")
@@ -52,12 +57,17 @@ class Transport:
         context = ssl.create_default_context()
         if extra_ca is not None:
             context.load_verify_locations(cafile=str(extra_ca))
-        base = inner or httpx2.HTTPTransport(verify=context, limits=LIMITS, retries=0, trust_env=False)
+
+        def make() -> httpx2.BaseTransport:
+            return inner or httpx2.HTTPTransport(verify=context, limits=LIMITS, retries=0, trust_env=False)
+
         self._client = httpx2.Client(
-            transport=_MappedTransport(base, dict(address_map or {}), is_closed_world),
+            transport=_MappedTransport(make, dict(address_map or {}), is_closed_world),
             timeout=TIMEOUT,
             follow_redirects=False,
             trust_env=False,
+            # One client serves many shops for days: what a store sets must not change a later call.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             headers={"user-agent": "Connector/0.1", "accept": "application/json"},
         )
 
@@ -81,13 +91,22 @@ class Transport:
         """
         Send one request and return whatever was answered, errors included.
 
-        `call` is a short name for logs and errors (no ids, no personal data). Raises TransientError if nothing came back.
+        `call` is a short name for logs and errors (no ids, no personal data). Raises TransientError if nothing or only part
+        of it came back, within BODY_SECONDS and MAX_BODY; Rejected for an address or header that cannot be put on the wire.
         """
         try:
-            response = self._client.request(method, url, headers=headers, params=params, json=json, content=content, auth=auth)
+            request = self._client.build_request(method, url, headers=headers, params=params, json=json, content=content)
+        except (httpx2.InvalidURL, ValueError) as error:
+            raise Rejected(f"cannot be sent: {type(error).__name__}", platform=platform, call=call) from error
+        try:
+            response = self._client.send(request, auth=auth, stream=True)
+            try:
+                body = _read(response, platform, call)
+            finally:
+                response.close()
         except httpx2.HTTPError as error:
             raise TransientError(f"no answer: {type(error).__name__}", platform=platform, call=call) from error
-        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
+        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
 
 
 def raise_for_status(answer: Answer, *, platform: str, call: str, words: str = "") -> None:
@@ -134,24 +153,51 @@ def decode(answer: Answer, shape: type[T], *, platform: str, call: str) -> T:
         raise TransientError(f"unreadable answer: {error}", platform=platform, call=call, status=answer.status) from error
 
 
-class _MappedTransport(httpx2.BaseTransport):
-    """Leads mapped hosts to loopback; anything else goes its way untouched."""
+def _read(response: httpx2.Response, platform: str, call: str) -> bytes:
+    """The whole body. Each read has a time-out of its own; a store that drips or floods is stopped here."""
+    body = bytearray()
+    end = time.monotonic() + BODY_SECONDS
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > MAX_BODY or time.monotonic() > end:
+            raise TransientError("the answer is too long or too slow", platform=platform, call=call, status=response.status_code)
+    return bytes(body)
 
-    def __init__(self, inner: httpx2.BaseTransport, address_map: dict[str, str], is_closed_world: bool) -> None:
-        self._inner = inner
+
+class _MappedTransport(httpx2.BaseTransport):
+    """
+    Leads mapped hosts to loopback; anything else goes its way untouched.
+
+    Each mapped host has its own pool: pools know connections by address, and two hosts mapped to one port would share a
+    TLS connection whose certificate was checked for the first of them only.
+    """
+
+    def __init__(self, make: Callable[[], httpx2.BaseTransport], address_map: dict[str, str], is_closed_world: bool) -> None:
+        self._make = make
         self._map = address_map
         self._is_closed_world = is_closed_world
+        self._lock = Lock()
+        self._pools: dict[str, httpx2.BaseTransport] = {"": make()}
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        target = self._map.get(request.url.host)
-        if target is not None:
-            host, _, port = target.rpartition(":")
-            request.extensions = {**request.extensions, "sni_hostname": request.url.host}
-            request.headers["host"] = request.url.netloc.decode("ascii")
-            request.url = request.url.copy_with(host=host, port=int(port))
-        elif self._is_closed_world and request.url.host not in LOOPBACK:
-            raise httpx2.ConnectError("this host is not part of the sandbox", request=request)
-        return self._inner.handle_request(request)
+        name = request.url.host
+        target = self._map.get(name)
+        if target is None:
+            if self._is_closed_world and name not in LOOPBACK:
+                raise httpx2.ConnectError("this host is not part of the sandbox", request=request)
+            return self._pools[""].handle_request(request)
+        host, _, port = target.rpartition(":")
+        request.extensions = {**request.extensions, "sni_hostname": name}
+        request.headers["host"] = request.url.netloc.decode("ascii")
+        request.url = request.url.copy_with(host=host, port=int(port))
+        return self._pool(name).handle_request(request)
 
     def close(self) -> None:
-        self._inner.close()
+        for pool in self._pools.values():
+            pool.close()
+
+    def _pool(self, name: str) -> httpx2.BaseTransport:
+        with self._lock:
+            if name not in self._pools:
+                self._pools[name] = self._make()
+            return self._pools[name]

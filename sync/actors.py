@@ -12,6 +12,8 @@ from sync.jobs import QUEUE_OF, Job
 from sync.services import Services
 
 TIME_LIMIT_MS = 60_000
+SEND_LIMIT_MS = 360_000
+"""A worker must not be interrupted between a hand-over and its record: as long as a send lease."""
 MAX_AGE_MS = 600_000
 
 log = structlog.get_logger()
@@ -39,5 +41,5 @@ def _actor(
         except Exception as error:
             log.warning("job.failed", job=job.value, shop_id=shop_id, error=type(error).__name__)
 
-    options: dict[str, Any] = {"time_limit": TIME_LIMIT_MS, "max_age": MAX_AGE_MS}
+    options: dict[str, Any] = {"time_limit": SEND_LIMIT_MS if job is Job.SEND else TIME_LIMIT_MS, "max_age": MAX_AGE_MS}
     return dramatiq.Actor(answer, broker=broker, actor_name=job.value, queue_name=QUEUE_OF[job].value, priority=0, options=options)

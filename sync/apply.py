@@ -3,7 +3,8 @@ Deliveries -> canonical events -> rows, a batch per shop in one transaction.
 
 Doing it twice changes nothing, and the order of deliveries does not matter: newest wins by the platform's own version, and
 what is derived is computed from all that was seen. A delivery that makes no sense is quarantined with its reason; one that
-the database refuses is tried alone, so that it cannot hold up the others, and quarantined after five tries.
+the database refuses is tried alone, so that it cannot hold up the others, and quarantined after five tries. Trouble of the
+database's own counts against no delivery.
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ import structlog
 from connector.canonical import Checkout, Customer, Event, Order, Product, Removed, Resource, Uninstalled
 from connector.platforms import DeliveryContext, PayloadError, Platform
 from connector.rules.automations import Reason
-from connector.store import automations, checkouts, deliveries, outgoing, people, records, removals, shops
-from connector.store.db import Session, app_now, wake_after_commit
+from connector.store import automations, checkouts, deliveries, people, records, removals, shops
+from connector.store.db import Session, app_now, is_passing, wake_after_commit
 from connector.store.deliveries import Outcome, Pending
 from connector.store.tables import ShopRow
 from connector.store.work import lease_inbox
@@ -47,12 +48,14 @@ def drain(services: Services, shop_id: int, limit: int = BATCH) -> int:
     Apply up to `limit` waiting deliveries of a shop; returns how many were handled.
 
     At most one drain per shop works at a time; another one returns 0 at once. If more is waiting, the shop goes to the end
-    of the line by a new wake.
+    of the line by a new wake. Raises what the database raises for a reason of its own: then nothing was applied.
     """
     try:
         return _drain(services, shop_id, limit)
     except Exception as error:
         log.warning("apply.batch_failed", shop_id=shop_id, error=type(error).__name__)
+        if is_passing(error):
+            raise
         return _drain_one_by_one(services, shop_id, limit)
 
 
@@ -80,8 +83,12 @@ def _drain_one_by_one(services: Services, shop_id: int, limit: int) -> int:
                 with session.begin_nested():
                     _apply(session, services, shop, [delivery])
             except Exception as error:
+                if is_passing(error):
+                    raise
                 session.refresh(shop)
                 _note_failure(session, delivery, type(error).__name__)
+        if len(pending) == limit:
+            wake_after_commit(session, Job.APPLY.value, shop_id)
     return len(pending)
 
 
@@ -142,7 +149,7 @@ def save(session: Session, services: Services, shop: ShopRow, batch: Batch) -> N
         wake_after_commit(session, Job.PRODUCTS.value, shop.id)
     for farewell in batch.of(Uninstalled):
         if shops.uninstall(session, shop.id, farewell.at):
-            outgoing.cancel_queued(session, shop.id, Reason.SHOP_DISCONNECTED)
+            automations.decide_disconnected(session, shop.id)
 
 
 def _remember_people(session: Session, services: Services, shop_id: int, batch: Batch) -> None:

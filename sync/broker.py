@@ -2,12 +2,14 @@
 The doorbell: dramatiq on Redis between processes, or in memory within one. Losing it loses no work, only minutes at most.
 
 Wakes are coalesced: while one for a shop and job has not been answered, another is not queued; the mark is cleared before
-the work claims its rows, so no wake is lost.
+the work claims its rows, so no wake is lost. Between processes the marks lie in Redis and vanish after a minute, so that a
+wake that got lost there holds up the next one no longer than that.
 """
 
 import threading
 
 import dramatiq
+import redis
 import structlog
 from dramatiq import Worker
 from dramatiq.brokers.redis import RedisBroker
@@ -24,6 +26,7 @@ HEARTBEAT_MS = 5_000
 ALWAYS = 1_000_000
 IDLE_MS = 50
 MARK_SECONDS = 60
+MARKS = "connector:mark"
 
 log = structlog.get_logger()
 
@@ -58,37 +61,77 @@ class Bell:
 
     def __init__(self, broker: dramatiq.Broker, services: Services) -> None:
         self._broker = broker
-        self._marks: set[Wake] = set()
-        self._lock = threading.Lock()
+        self._marks: _LocalMarks | _RedisMarks = _RedisMarks(broker.client) if isinstance(broker, RedisBroker) else _LocalMarks()
         self._actors = declare(broker, services, self.clear)
 
     def ring(self, wake: Wake) -> None:
         """Ask for a job on a shop. Never raises: if the doorbell is out of order the next sweep finds the work."""
-        with self._lock:
-            if wake in self._marks:
-                return
-            if self._is_local:
-                self._marks.add(wake)
         try:
-            self._actors[Job(wake.job)].send(wake.shop_id)
+            if self._marks.add(wake):
+                self._actors[Job(wake.job)].send(wake.shop_id)
         except Exception as error:
             self.clear(wake)
             log.warning("bell.out_of_order", job=wake.job, error=type(error).__name__)
 
     def clear(self, wake: Wake) -> None:
-        """The wake is being answered: from now on a new one counts."""
-        with self._lock:
+        """The wake is being answered: from now on a new one counts. Never raises: a mark in Redis also ends by itself."""
+        try:
             self._marks.discard(wake)
+        except redis.RedisError as error:
+            log.warning("bell.mark_stays", job=wake.job, error=type(error).__name__)
 
     def is_silent(self) -> bool:
-        """True if no wake waits in this process."""
-        with self._lock:
-            return not self._marks
+        """True if no wake waits in this process; on Redis, where others answer too, if nothing is marked as waiting."""
+        return self._marks.is_empty()
 
     def worker(self, threads: int) -> Worker:
         """A worker with that many threads; start() and stop() it."""
         return Worker(self._broker, worker_threads=threads, worker_timeout=IDLE_MS)
 
-    @property
-    def _is_local(self) -> bool:
-        return isinstance(self._broker, StubBroker)
+
+class _LocalMarks:
+    """What has been rung for and not been answered, within this process."""
+
+    def __init__(self) -> None:
+        self._wakes: set[Wake] = set()
+        self._lock = threading.Lock()
+
+    def add(self, wake: Wake) -> bool:
+        """Mark; false if it was marked."""
+        with self._lock:
+            is_new = wake not in self._wakes
+            self._wakes.add(wake)
+            return is_new
+
+    def discard(self, wake: Wake) -> None:
+        """Take the mark away."""
+        with self._lock:
+            self._wakes.discard(wake)
+
+    def is_empty(self) -> bool:
+        """True if nothing is marked."""
+        with self._lock:
+            return not self._wakes
+
+
+class _RedisMarks:
+    """The same between processes."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._client = client
+
+    def add(self, wake: Wake) -> bool:
+        """Mark; false if it was marked. Raises RedisError."""
+        return bool(self._client.set(_mark(wake), 1, nx=True, ex=MARK_SECONDS))
+
+    def discard(self, wake: Wake) -> None:
+        """Take the mark away. Raises RedisError."""
+        self._client.delete(_mark(wake))
+
+    def is_empty(self) -> bool:
+        """True if nothing is marked. Raises RedisError."""
+        return next(iter(self._client.scan_iter(f"{MARKS}:*", count=1000)), None) is None
+
+
+def _mark(wake: Wake) -> str:
+    return f"{MARKS}:{wake.job}:{wake.shop_id}"

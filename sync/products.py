@@ -2,9 +2,11 @@
 
 import structlog
 
+from connector.errors import NotFound
 from connector.platforms import AccessLost, PlatformError, TransientError
 from connector.store import records, shops
 from connector.store.db import app_now
+from sync.access import open_access, report_loss
 from sync.services import Services
 
 BATCH = 50
@@ -24,17 +26,18 @@ def read_missing(services: Services, shop_id: int) -> int:
         missing = records.unknown_product_ids(session, shop_id, BATCH)
         if not missing or shop.state != "connected":
             return 0
-        access = shops.open_access(services.vault, shop)
     platform = services.platforms[shop.platform]
+    try:
+        access = open_access(services, shop_id)
+    except (NotFound, AccessLost, TransientError):
+        return 0
     try:
         products = platform.read_products(access, missing)
     except TransientError as error:
         log.info("products.later", shop_id=shop_id, call=error.call, status=error.status)
         return 0
     except AccessLost as error:
-        log.warning("shop.access_lost", shop_id=shop_id, call=error.call, status=error.status)
-        with services.db.transaction(shop=shop_id) as session:
-            shops.mark_access_lost(session, shop_id)
+        report_loss(services, shop_id, error)
         return 0
     except PlatformError as error:
         log.warning("products.not_read", shop_id=shop_id, call=error.call, status=error.status, error=type(error).__name__)

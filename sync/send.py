@@ -5,6 +5,7 @@ The claim looks at everything again, under locks, and commits before anything le
 hand-over whose end nobody knows stays `unknown` and is never repeated by itself. A refusal for now is tried again later.
 """
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ import structlog
 
 from connector.canonical import Channel
 from connector.errors import ConnectorError
-from connector.messages.envelope import Envelope, Handover, SendResult
+from connector.messages.envelope import Envelope, Handover, Sender, SendResult
 from connector.messages.reminder import ReminderContent, ReminderLine, compose_reminder, mailbox, reminder_envelope
 from connector.rules.automations import Outcome, Reason, ShopFacts, decide_sending
 from connector.store import automations, outgoing, people
@@ -24,6 +25,7 @@ from sync.jobs import Job
 from sync.services import Services
 
 BATCH = 100
+BATCH_SECONDS = 20.0
 RETRY_MINUTES = (1, 5, 15, 60, 180, 360)
 """Pauses after refusals for now; after the last one the message is given up, so a reminder is never a day late."""
 
@@ -46,18 +48,24 @@ class Claimed:
 
 
 def send_messages(services: Services, shop_id: int, limit: int = BATCH) -> int:
-    """Send a shop's due messages, up to `limit`; returns how many were claimed. Without a Sender nothing is claimed."""
+    """
+    Send a shop's due messages, up to `limit` and for about 20 seconds; returns how many were claimed.
+
+    Without a Sender nothing is claimed. What is left over waits at the end of the line.
+    """
     if services.mail is None:
         return 0
-    for count in range(limit):
+    began, count = time.monotonic(), 0
+    while count < limit and time.monotonic() - began < BATCH_SECONDS:
         claimed = claim(services, shop_id)
         if claimed is None:
             return count
-        result = _hand_over(services, claimed)
-        _record(services, shop_id, claimed, result)
+        result, refusal = _hand_over(services.mail, services, claimed)
+        _record(services, shop_id, claimed, result, refusal)
+        count += 1
     with services.db.transaction(shop=shop_id) as session:
         wake_after_commit(session, Job.SEND.value, shop_id)
-    return limit
+    return count
 
 
 def claim(services: Services, shop_id: int) -> Claimed | None:
@@ -75,11 +83,13 @@ def claim(services: Services, shop_id: int) -> Claimed | None:
 def _decide(session: Session, services: Services, held: Held) -> Claimed | None:
     message, shop = held.message, held.shop
     assert shop.id is not None
-    people.lock_address(session, services.vault, shop.id, Channel.EMAIL, message.address, shared=True)
+    # Shoppers correct their address after the message was queued: the one it would go to now is what counts.
+    address = held.checkout.email_norm or message.address
+    people.lock_address(session, services.vault, shop.id, Channel.EMAIL, address, shared=True)
     if not outgoing.still_queued(session, message):
         return None
     now = app_now(session)
-    suppressed = people.suppressed_among(session, services.vault, shop.id, Channel.EMAIL, [message.address])
+    suppressed = people.suppressed_among(session, services.vault, shop.id, Channel.EMAIL, [address])
     verdict = decide_sending(
         facts_of(held.checkout, has_lines=held.has_lines),
         automations.automation_facts(held.automation),
@@ -95,6 +105,7 @@ def _decide(session: Session, services: Services, held: Held) -> Claimed | None:
     if verdict.outcome is Outcome.WAIT and verdict.at is not None:
         message.due_at = verdict.at
         return None
+    message.address = address
     outgoing.mark_sending(message, now)
     session.flush()
     return _claimed(session, services, held)
@@ -147,15 +158,14 @@ def _public(services: Services, path: str) -> str:
     return services.settings.browser_url(services.settings.public_url.rstrip("/") + path)
 
 
-def _hand_over(services: Services, claimed: Claimed) -> SendResult:
-    """Compose and send. What cannot be composed is refused for good, with the reason on the row."""
-    assert services.mail is not None
+def _hand_over(mail: Sender, services: Services, claimed: Claimed) -> tuple[SendResult, Reason]:
+    """Compose and send; the Reason counts if it is refused. What cannot be composed is refused for good by ourselves."""
     try:
         envelope = _compose(services, claimed)
     except ConnectorError as error:
         log.warning("message.not_composed", message=claimed.public_id, error=str(error))
-        return SendResult(Handover.REFUSED, f"not composed: {error}")
-    return services.mail.send(envelope)
+        return SendResult(Handover.REFUSED, str(error)), Reason.NOT_COMPOSED
+    return mail.send(envelope), Reason.REFUSED
 
 
 def _compose(services: Services, claimed: Claimed) -> Envelope:
@@ -169,20 +179,23 @@ def _compose(services: Services, claimed: Claimed) -> Envelope:
     )
 
 
-def _record(services: Services, shop_id: int, claimed: Claimed, result: SendResult) -> None:
+def _record(services: Services, shop_id: int, claimed: Claimed, result: SendResult, refusal: Reason) -> None:
+    is_bad_address = result.is_bad_address and result.handover is Handover.REFUSED
     with services.db.transaction(shop=shop_id) as session:
+        if is_bad_address:
+            people.lock_address(session, services.vault, shop_id, Channel.EMAIL, claimed.address, shared=False)
         now = app_now(session)
-        values, reason = _ending(result, claimed.attempt, now)
+        values, reason = _ending(result, refusal, claimed.attempt, now)
         if not outgoing.record(session, claimed.message_id, claimed.attempt, detail=result.detail[:500] or None, **values):
             log.warning("message.claim_lost", message=claimed.public_id)
             return
         automations.decide(session, shop_id, [Decided(claimed.checkout_id, claimed.automation_id, reason)])
-        if result.is_bad_address and result.handover is Handover.REFUSED:
+        if is_bad_address:
             people.suppress(session, services.vault, shop_id, Channel.EMAIL, claimed.address, "bounced")
     log.info("message.handed_over", shop_id=shop_id, message=claimed.public_id, outcome=reason.value)
 
 
-def _ending(result: SendResult, attempt: int, now: datetime) -> tuple[dict[str, object], Reason]:
+def _ending(result: SendResult, refusal: Reason, attempt: int, now: datetime) -> tuple[dict[str, object], Reason]:
     match result.handover:
         case Handover.SENT:
             return {"state": "sent", "reason": None, "handed_over_at": now}, Reason.SENT
@@ -192,4 +205,4 @@ def _ending(result: SendResult, attempt: int, now: datetime) -> tuple[dict[str, 
             later = now + timedelta(minutes=RETRY_MINUTES[attempt - 1])
             return {"state": "queued", "reason": Reason.RETRYING.value, "due_at": later}, Reason.RETRYING
         case _:
-            return {"state": "refused", "reason": Reason.REFUSED.value}, Reason.REFUSED
+            return {"state": "refused", "reason": refusal.value}, refusal

@@ -113,6 +113,11 @@ class FakePlatform:
         topics = tuple(sorted(self.topics))
         return Subscriptions((), topics) if first else Subscriptions(topics, ())
 
+    def refresh(self, access: Access, now: datetime) -> Mapping[str, str] | None:
+        """Credentials live for ever."""
+        self._call("refresh")
+        return None
+
     def read_products(self, access: Access, ids: Sequence[str]) -> list[Product]:
         """Those of `products`; others are gone."""
         self._call(f"read_products {' '.join(ids)}")

@@ -1,12 +1,14 @@
 """The bell: wakes shops from a thread of its own, so that a slow queue never holds up a delivery."""
 
 import threading
+import time
 from collections.abc import Callable, Set
 from queue import SimpleQueue
 
 import structlog
 
 STOP_SECONDS = 5.0
+REST_SECONDS = 0.02
 
 log = structlog.get_logger()
 
@@ -49,3 +51,5 @@ class Bell:
                     self._wake(shop_id)
                 except Exception:
                     log.exception("wake.failed", shop_id=shop_id)
+            # Under load a thread that woke up after every commit would take the interpreter from the door.
+            time.sleep(REST_SECONDS)

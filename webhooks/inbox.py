@@ -6,6 +6,7 @@ of a batch and the time that a request waits. Nothing here knows SQL or a platfo
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Keeps(Protocol):
     @property
     def is_open(self) -> bool: ...
     async def open(self) -> None: ...
-    async def keep(self, rows: Sequence[Incoming], seconds: float) -> list[tuple[int, int | None]]: ...
+    async def keep(self, rows: Sequence[Incoming], seconds: float) -> set[int]: ...
     def abort(self) -> None: ...
     async def close(self) -> None: ...
 
@@ -68,12 +69,12 @@ class Limits:
 class _Waiting:
     """One request that waits for its commit."""
 
-    __slots__ = ("done", "row", "since", "size")
+    __slots__ = ("done", "row", "size", "until")
 
-    def __init__(self, row: Incoming, size: int, since: float, done: asyncio.Future[None]) -> None:
+    def __init__(self, row: Incoming, size: int, until: float, done: asyncio.Future[None]) -> None:
         self.row = row
         self.size = size
-        self.since = since
+        self.until = until
         self.done = done
 
 
@@ -81,7 +82,7 @@ class Inbox:
     """
     Between the door and the database: one flusher task, one connection.
 
-    `wake(shop_id)` is called after the commit, once per batch and shop at most, from a thread of its own: it may block.
+    `wake(shop_id)` is called after the commit, at most once per batch and shop, from a thread of its own: it may block.
     """
 
     def __init__(self, keeper: Keeps, wake: Callable[[int], None], limits: Limits | None = None) -> None:
@@ -92,6 +93,7 @@ class Inbox:
         self._rows = 0
         self._bytes = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._now: Callable[[], float] = time.monotonic
         self._arrival: asyncio.Future[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._is_stopping = False
@@ -99,6 +101,7 @@ class Inbox:
     async def start(self) -> None:
         """Begin to take deliveries. A database that is away is waited for in the background."""
         self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
         self._is_stopping = False
         self._bell.start()
         self._tasks = [asyncio.create_task(self._flush()), asyncio.create_task(self._expire())]
@@ -133,7 +136,7 @@ class Inbox:
         done = self._loop.create_future()
         self._rows += 1
         self._bytes += size
-        self._queue.append(_Waiting(row, size, self._loop.time(), done))
+        self._queue.append(_Waiting(row, size, self._now() + self._limits.wait_seconds, done))
         if self._arrival is not None:
             self._notice_arrival()
         await done
@@ -178,13 +181,14 @@ class Inbox:
         """Keep what still waits. A batch that is refused is halved until the bad rows stand alone: they fail, no other does."""
         parts = [batch]
         while parts:
-            part = [waiting for waiting in parts.pop() if self._still_waits(waiting)]
+            now = self._now()
+            part = [waiting for waiting in parts.pop() if self._still_waits(waiting, now)]
             if not part:
                 continue
             unique = {waiting.row.key: waiting.row for waiting in part}
-            seconds = min(self._limits.statement_seconds, max(0.05, self._deadline(part[0]) - self._now()))
+            seconds = min(self._limits.statement_seconds, max(0.05, part[0].until - now))
             try:
-                new = await self._keeper.keep(list(unique.values()), seconds)
+                shop_ids = await self._keeper.keep(list(unique.values()), seconds)
             except StoreUnavailable:
                 for rest in (*parts, part):
                     self._queue.extendleft(reversed(rest))
@@ -199,10 +203,10 @@ class Inbox:
             else:
                 for waiting in part:
                     self._finish(waiting)
-                self._bell.ring({shop_id for _, shop_id in new if shop_id is not None})
+                self._bell.ring(shop_ids)
 
-    def _still_waits(self, waiting: _Waiting) -> bool:
-        if not waiting.done.done() and self._deadline(waiting) > self._now():
+    def _still_waits(self, waiting: _Waiting, now: float) -> bool:
+        if waiting.until > now and not waiting.done.done():
             return True
         self._finish(waiting, NotKept("the database did not keep the delivery in time"))
         return False
@@ -221,11 +225,6 @@ class Inbox:
         """Let nothing wait for longer than promised, whatever the database does."""
         while True:
             await asyncio.sleep(EXPIRY_SECONDS)
-            while self._queue and not self._still_waits(self._queue[0]):
+            now = self._now()
+            while self._queue and not self._still_waits(self._queue[0], now):
                 self._queue.popleft()
-
-    def _deadline(self, waiting: _Waiting) -> float:
-        return waiting.since + self._limits.wait_seconds
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()

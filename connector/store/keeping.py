@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from operator import attrgetter
 from struct import Struct
 from typing import Any, ClassVar, LiteralString
@@ -27,7 +28,6 @@ from connector.store.db import SYSTEM_ROLE, libpq_url
 from connector.store.deliveries import Incoming
 
 CONNECT_SECONDS = 2.0
-CUT_SECONDS = 0.5
 
 
 class StoreUnavailable(ConnectorError):
@@ -74,7 +74,7 @@ class _Link:
         self._cursor = connection.cursor(binary=True)
 
     def abort(self) -> None:
-        """Cut the line: a statement that waits for its answer fails at once. Cancelling it would wait for the server."""
+        """Cut the line: a statement that waits for its answer fails at once."""
         if self._cursor is not None and self.is_open:
             with socket.socket(fileno=os.dup(self._cursor.connection.fileno())) as line, suppress(OSError):
                 line.shutdown(socket.SHUT_RDWR)
@@ -88,34 +88,29 @@ class _Link:
     async def _run(self, statement: LiteralString, values: Sequence[object], seconds: float) -> list[Any]:
         if self._cursor is None:
             raise StoreUnavailable("the database connection is not open")
-        running = asyncio.ensure_future(_execute(self._cursor, statement, values))
+        # Cancelling would wait for a server that may be gone; cutting the line makes the statement fail at once.
+        timer = asyncio.get_running_loop().call_later(seconds, self.abort)
         try:
-            done, _ = await asyncio.wait({running}, timeout=seconds)
-        except asyncio.CancelledError:
-            self.abort()
-            raise
-        if not done:
-            self.abort()
-            await asyncio.wait({running}, timeout=CUT_SECONDS)
-            running.cancel()
-            await self.close()
-            raise StoreUnavailable(f"the database did not answer within {seconds:.1f} s")
-        return running.result()
+            with _in_our_words():
+                await self._cursor.execute(statement, values, prepare=True)
+                return await self._cursor.fetchall()
+        finally:
+            timer.cancel()
 
 
 class Keeper(_Link):
     """The way into the inbox: one connection on which many deliveries are kept in one commit."""
 
-    async def keep(self, rows: Sequence[Incoming], seconds: float) -> list[tuple[int, int | None]]:
+    async def keep(self, rows: Sequence[Incoming], seconds: float) -> set[int]:
         """
-        Keep deliveries for good, each key once, and answer (id, shop id) of those that are new, within `seconds`.
+        Keep deliveries for good, each key once, within `seconds`, and answer the shops that have new ones.
 
         The keys of `rows` must differ. Rows go in by order of key, so that two processes that keep the same deliveries
         wait for each other and never deadlock. Raises RowRefused (nothing kept) or StoreUnavailable (perhaps kept).
         """
         with _in_our_words():
             values = _columns(sorted(rows, key=_key_of))
-        return await self._run(_KEEP, values, seconds)
+        return {shop_id for (shop_id,) in await self._run(_KEEP, values, seconds)}
 
 
 class ShopReader(_Link):
@@ -129,14 +124,8 @@ class ShopReader(_Link):
     async def count_unknown(self, counts: Mapping[tuple[str, str, str], int], seconds: float) -> None:
         """Add to the figures of shops that we do not know: (platform, shop, topic) -> deliveries. Raises StoreUnavailable."""
         keys = sorted(counts)
-        columns = [_Texts([key[part].encode() for key in keys]) for part in range(3)]
-        await self._run(_COUNT_UNKNOWN, [*columns, _BigInts([_int8(counts[key]) for key in keys])], seconds)
-
-
-async def _execute(cursor: AsyncCursor[Any], statement: LiteralString, values: Sequence[object]) -> list[Any]:
-    with _in_our_words():
-        await cursor.execute(statement, values, prepare=True)
-        return await cursor.fetchall()
+        columns = [_Texts(len(keys), _sized([key[part].encode() for key in keys])) for part in range(3)]
+        await self._run(_COUNT_UNKNOWN, [*columns, _BigInts(len(keys), [_int8(8, counts[key]) for key in keys])], seconds)
 
 
 @contextmanager
@@ -157,14 +146,9 @@ class _Array:
     oid: ClassVar[int]
     element: ClassVar[int]
 
-    def __init__(self, items: Sequence[bytes | None]) -> None:
-        parts = [_array_head(1, None in items, self.element, len(items), 1)]
-        for item in items:
-            if item is None:
-                parts.append(_NULL)
-            else:
-                parts += (_length(len(item)), item)
-        self.data = b"".join(parts)
+    def __init__(self, count: int, pieces: Sequence[bytes]) -> None:
+        """`pieces`: for each element its length and its bytes."""
+        self.data = b"".join((_array_head(1, 1, self.element, count, 1), *pieces))
 
 
 class _Byteas(_Array):
@@ -195,23 +179,34 @@ class _ArrayDumper(Dumper):
 
 
 def _columns(rows: Sequence[Incoming]) -> list[_Array]:
-    keys = _Byteas([row.key for row in rows])
+    count = len(rows)
+    keys = _Byteas(count, _sized([row.key for row in rows]))
     return [
         keys,
-        _BigInts([None if row.shop_id is None else _int8(row.shop_id) for row in rows]),
-        _Texts([row.platform.encode() for row in rows]),
-        _Texts([row.topic.encode() for row in rows]),
-        _Instants([None if row.triggered_at is None else _int8((row.triggered_at - _EPOCH) // _MICROSECOND) for row in rows]),
+        _BigInts(count, [_NULL if row.shop_id is None else _int8(8, row.shop_id) for row in rows]),
+        _Texts(count, [_sized_text(row.platform) for row in rows]),
+        _Texts(count, [_sized_text(row.topic) for row in rows]),
+        _Instants(count, [_NULL if row.triggered_at is None else _int8(8, (row.triggered_at - _EPOCH) // _MICROSECOND) for row in rows]),
         keys,
-        _Texts([row.headers.encode() for row in rows]),
-        _Byteas([row.body for row in rows]),
+        _Texts(count, _sized([row.headers.encode() for row in rows])),
+        _Byteas(count, _sized([row.body for row in rows])),
     ]
+
+
+def _sized(items: Sequence[bytes]) -> list[bytes]:
+    return [piece for item in items for piece in (_length(len(item)), item)]
+
+
+@lru_cache(maxsize=1024)
+def _sized_text(text: str) -> bytes:
+    data = text.encode()
+    return _length(len(data)) + data
 
 
 _key_of = attrgetter("key")
 _array_head = Struct("!iiIii").pack
 _length = Struct("!i").pack
-_int8 = Struct("!q").pack
+_int8 = Struct("!iq").pack
 _NULL = _length(-1)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # where PostgreSQL counts microseconds from
 _MICROSECOND = timedelta(microseconds=1)
@@ -235,7 +230,7 @@ bodies as (
     select kept.received_on, kept.id, kept.shop_id, g.headers, g.body
     from unnest(%b, %b, %b) as g (key, headers, body) join kept on kept.key = g.key
 )
-select id, shop_id from kept
+select distinct shop_id from kept where shop_id is not null
 """
 
 _FIND: LiteralString = "select id, webhook_secret, state from shops where platform = %s and "

@@ -1,6 +1,6 @@
 """Accounts and shops: install, find, settle, uninstall."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -152,3 +152,11 @@ def uninstall(session: Session, shop_id: int, at: datetime) -> bool:
 def mark_access_lost(session: Session, shop_id: int) -> None:
     """The platform no longer accepts our credentials: everything stops politely until somebody signs in again."""
     session.execute(text("update shops set state = 'needs_sign_in' where id = :shop and state = 'connected'"), {"shop": shop_id})
+
+
+def replace_credentials(session: Session, vault: Vault, shop_id: int, credentials: Mapping[str, str]) -> None:
+    """Store a refreshed token pair of a connected shop; an uninstalled one gets none."""
+    session.execute(
+        text("update shops set credentials = :sealed where id = :shop and state = 'connected'"),
+        {"shop": shop_id, "sealed": vault.seal(credentials)},
+    )

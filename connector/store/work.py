@@ -8,3 +8,8 @@ def lease_inbox(session: Session, shop_id: int) -> bool:
     """Hold the shop's inbox until the transaction ends; false if somebody else does."""
     statement = text("select 1 from shop_work where shop_id = :shop for update skip locked")
     return session.execute(statement, {"shop": shop_id}).scalar() is not None
+
+
+def lock_access(session: Session, shop_id: int) -> None:
+    """Until the end of the transaction nobody else acquires or refreshes this shop's tokens; waits for the one who does."""
+    session.execute(text("select pg_advisory_xact_lock(hashtext('connector.access'), :shop)"), {"shop": shop_id % 2**31})

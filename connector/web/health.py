@@ -11,9 +11,9 @@ METHODS = ["GET", "HEAD"]
 
 
 @router.api_route("/livez", methods=METHODS)
-def livez() -> Response:
-    """200 as long as the process answers at all."""
-    return PlainTextResponse("alive\n")
+def livez(parts: Parts) -> Response:
+    """200 as long as the process answers at all. The header tells which process that is: so we know ourselves from outside."""
+    return PlainTextResponse("alive\n", headers={"x-connector-instance": parts.instance})
 
 
 @router.api_route("/readyz", methods=METHODS)

@@ -17,7 +17,7 @@ from connector.platforms import (
     PlatformName,
     Subscriptions,
 )
-from integrations.shopify import client, events, install
+from integrations.shopify import client, events, install, tokens
 from integrations.shopify.queries import PRODUCT_PAGE
 from integrations.shopify.reads import product_gid, to_listed_order, to_products
 from integrations.shopify.signature import verify_webhook
@@ -68,6 +68,12 @@ class ShopifyPlatform:
     def subscribe(self, access: Access, address: str, secret: str) -> Subscriptions:
         """No call: the app's configuration (shopify.app.toml) subscribes every shop that installs the app."""
         return Subscriptions(present=tuple(sorted(self.topics | self.compliance_topics)), created=())
+
+    def refresh(self, access: Access, now: datetime) -> Mapping[str, str] | None:
+        """The next token pair if the access token ends within five minutes. Raises AccessLost or TransientError."""
+        if tokens.is_fresh(access.credentials, now):
+            return None
+        return tokens.refresh(access, now, self._settings, self._transport)
 
     def read_products(self, access: Access, ids: Sequence[str]) -> list[Product]:
         """Products by numeric id, in the order asked; unknown ids come back with `is_deleted`. Raises PlatformError."""

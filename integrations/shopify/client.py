@@ -135,13 +135,8 @@ def exchange_code(transport: Transport, domain: str, client_id: str, client_secr
 
     Raises: InstallRefused if Shopify does not take the code (used, old, foreign), else PlatformError.
     """
-    answer = transport.send(
-        PLATFORM,
-        "access_token",
-        "POST",
-        f"https://{domain}/admin/oauth/access_token",
-        json={"client_id": client_id, "client_secret": client_secret, "code": code, "expiring": "1"},
-    )
+    fields = {"client_id": client_id, "client_secret": client_secret, "code": code, "expiring": "1"}
+    answer = token_endpoint(transport, domain, fields, call="access_token")
     if answer.status in (400, 401, 403):
         raise InstallRefused(
             "Shopify did not accept the sign-in; open the app in Shopify again",
@@ -151,6 +146,11 @@ def exchange_code(transport: Transport, domain: str, client_id: str, client_secr
         )
     raise_for_status(answer, platform=PLATFORM, call="access_token")
     return decode(answer, TokenAnswer, platform=PLATFORM, call="access_token")
+
+
+def token_endpoint(transport: Transport, domain: str, fields: Mapping[str, str], *, call: str) -> Answer:
+    """Ask a shop's token endpoint; the answer as it comes, refusals included. Raises TransientError if none comes."""
+    return transport.send(PLATFORM, call, "POST", f"https://{domain}/admin/oauth/access_token", json=dict(fields))
 
 
 def read_products(transport: Transport, access: Access, gids: Sequence[str]) -> Reply[list[ProductNode | None]]:

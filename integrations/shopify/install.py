@@ -5,7 +5,7 @@ Source: shopify.dev, "Authenticate a standalone or API-only app" (state, shop an
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlencode
 
 import msgspec
@@ -17,6 +17,7 @@ from integrations.shopify import queries
 from integrations.shopify.client import PLATFORM, exchange_code, query
 from integrations.shopify.reads import Node, numeric_id
 from integrations.shopify.signature import same_text, shop_domain, verify_query
+from integrations.shopify.tokens import credentials_of
 from integrations.shopify.values import country_code, text
 from integrations.transport import Transport
 
@@ -122,13 +123,7 @@ def finish(
     if not answer.access_token or not answer.refresh_token:
         # Public apps may not use tokens that never expire, so one without its refresh token is of no use.
         raise refused("Shopify gave no expiring access token")
-    credentials = {
-        "access_token": answer.access_token,
-        "refresh_token": answer.refresh_token,
-        "expires_at": (now + timedelta(seconds=answer.expires_in)).isoformat(),
-        "refresh_expires_at": (now + timedelta(seconds=answer.refresh_token_expires_in)).isoformat(),
-        "scope": answer.scope,
-    }
+    credentials = credentials_of(answer, now)
     profile, granted = read_shop(transport, Access(shop_id=0, domain=shop, credentials=credentials))
     scopes = expand_scopes(split_scopes(answer.scope)) or expand_scopes(granted)
     missing = sorted(expand_scopes(wanted_scopes(settings)) - scopes)

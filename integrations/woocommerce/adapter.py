@@ -67,6 +67,10 @@ class WooCommercePlatform:
         """See `subscriptions.subscribe`."""
         return subscriptions.subscribe(Call(self._transport, access), address, secret)
 
+    def refresh(self, access: Access, now: datetime) -> Mapping[str, str] | None:
+        """None: REST keys live until somebody revokes them."""
+        return None
+
     def read_products(self, access: Access, ids: Sequence[str]) -> list[Product]:
         """See `reading.products`."""
         return reading.products(Call(self._transport, access), ids)

@@ -137,7 +137,7 @@ def test_the_app_configuration_names_what_the_adapter_says_is_subscribed() -> No
     platform = ShopifyPlatform(Transport(inner=httpx2.MockTransport(answers([]))), Settings())
     assert {topic for entry in subscriptions for topic in entry.get("topics", ())} == platform.topics
     assert {topic for entry in subscriptions for topic in entry.get("compliance_topics", ())} == platform.compliance_topics
-    assert {entry["uri"] for entry in subscriptions} == {"/webhooks/shopify"}
+    assert {entry["uri"] for entry in subscriptions} == {"https://connector.example/webhooks/shopify"}
     assert configuration["webhooks"]["api_version"] == API_VERSION
     assert configuration["access_scopes"]["scopes"] == Settings().shopify_scopes
 

@@ -1,0 +1,40 @@
+"""Where a link in a message may lead: to the shop itself and nowhere else."""
+
+from collections.abc import Iterable
+from urllib.parse import SplitResult, urlsplit
+
+HTTPS_PORT = 443
+
+
+def safe_target(recovery_url: str | None, hosts: Iterable[str], shop_url: str) -> str | None:
+    """
+    The way back to a checkout if it leads to one of the shop's own `hosts` (`name` or `name:port`), else the shop's front page.
+
+    Host and port are compared exactly, https only, no user names. None if the shop's own address is of no use either.
+    """
+    allowed = {place for host in hosts if (place := _place(_split(f"https://{host}"))) is not None}
+    for url in (recovery_url, shop_url):
+        parts = _split(url or "")
+        place = _place(parts)
+        if url and parts is not None and parts.scheme == "https" and place is not None and (place in allowed or url == shop_url):
+            return url
+    return None
+
+
+def _split(url: str) -> SplitResult | None:
+    # Browsers drop or turn round some signs that our parser takes as part of a name.
+    if "\\" in url or any(sign <= " " or sign == "\x7f" for sign in url):
+        return None
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
+
+
+def _place(parts: SplitResult | None) -> tuple[str, int] | None:
+    if parts is None or not parts.hostname or "@" in parts.netloc:
+        return None
+    try:
+        return parts.hostname, HTTPS_PORT if parts.port is None else parts.port
+    except ValueError:
+        return None

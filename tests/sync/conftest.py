@@ -1,0 +1,48 @@
+"""Background work with the real adapters, a Sender that keeps everything, and a story for either platform."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from connector.config import Settings
+from connector.store.db import Database
+from connector.store.sealed import Vault
+from integrations.registry import make_platforms
+from integrations.transport import Transport
+from sync.services import Services
+from tests.conftest import TestShop
+from tests.fake_sender import FakeSender
+from tests.sync.world import World
+
+
+@pytest.fixture(scope="session")
+def transport() -> Iterator[Transport]:
+    """An HTTP client that nothing here uses to reach anybody."""
+    transport = Transport()
+    yield transport
+    transport.close()
+
+
+@pytest.fixture
+def sender() -> FakeSender:
+    """The Sender of `services`."""
+    return FakeSender()
+
+
+@pytest.fixture
+def services(db: Database, vault: Vault, sandbox_settings: Settings, transport: Transport, sender: FakeSender) -> Services:
+    """Everything background work needs."""
+    return Services(db, vault, make_platforms(sandbox_settings, transport), sender, sandbox_settings)
+
+
+@pytest.fixture
+def world(services: Services, shopify_shop: TestShop) -> World:
+    """A Shopify shop; its story begins this second."""
+    return World(services, shopify_shop, datetime.now(UTC).replace(microsecond=0))
+
+
+@pytest.fixture
+def woo(services: Services, woo_shop: TestShop) -> World:
+    """The same on WooCommerce."""
+    return World(services, woo_shop, datetime.now(UTC).replace(microsecond=0))
