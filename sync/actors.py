@@ -11,7 +11,7 @@ from sync import abandon, apply, products, send
 from sync.jobs import QUEUE_OF, Job
 from sync.services import Services
 
-TIME_LIMIT_MS = 60_000
+TIME_LIMIT_MS = 600_000
 SEND_LIMIT_MS = 360_000
 """A worker must not be interrupted between a hand-over and its record: as long as a send lease."""
 MAX_AGE_MS = 600_000

@@ -87,9 +87,7 @@ def begin(platform: str, request: Request, parts: Parts) -> Response:
         installs.remember(session, parts.services.vault, platform, state, browser, start.remember)
     response = RedirectResponse(parts.settings.browser_url(start.url), 302)
     is_plain_sandbox = parts.settings.sandbox and request.url.scheme == "http"
-    response.set_cookie(
-        COOKIE, browser, COOKIE_SECONDS, path=COOKIE_PATH, secure=not is_plain_sandbox, httponly=True, samesite="lax"
-    )
+    response.set_cookie(COOKIE, browser, COOKIE_SECONDS, path=COOKIE_PATH, secure=not is_plain_sandbox, httponly=True, samesite="lax")
     return response
 
 

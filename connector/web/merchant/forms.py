@@ -65,5 +65,3 @@ def _read_text(fields: Mapping[str, str]) -> str | None:
     if len(text) > MAX_EXTRA_TEXT:
         raise Refused(f"Your own text may have up to {MAX_EXTRA_TEXT} characters; this one has {len(text)}.")
     return text
-
-

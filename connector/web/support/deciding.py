@@ -14,7 +14,9 @@ from connector.store.tables import ShopRow
 class Judge:
     """Gives the answer that the shop's automation would give now. Made for one page, inside its transaction."""
 
-    def __init__(self, session: Session, vault: Vault, shop: ShopRow, automation: AutomationRow, checkouts: Iterable[CheckoutFacts]) -> None:
+    def __init__(
+        self, session: Session, vault: Vault, shop: ShopRow, automation: AutomationRow, checkouts: Iterable[CheckoutFacts]
+    ) -> None:
         assert shop.id is not None
         addresses = {facts.email for facts in checkouts if facts.email is not None}
         self._suppressed = people.suppressed_among(session, vault, shop.id, Channel.EMAIL, addresses)

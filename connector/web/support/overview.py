@@ -17,6 +17,8 @@ from connector.web.support.phrases import DELIVERY_STATES, MESSAGE_STATES, reaso
 from connector.web.support.states import checkout_state
 
 PAGE = 50
+SHORT_PAGE = 10
+MANY_SHOPS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +98,12 @@ def overview_page(sections: Sequence[ShopSection], unknown: Sequence[UnknownShop
     return OverviewPage(tuple(sections), tuple(lines), overview.DAYS, SHORTEST_MINUTES, LONGEST_MINUTES)
 
 
-def shop_section(session: Session, vault: Vault, shop_id: int, before: str | None) -> ShopSection:
-    """One shop with the page of its checkouts that follows `before` (a checkout's public id; None: the newest)."""
+def shop_section(session: Session, vault: Vault, shop_id: int, before: str | None, size: int = PAGE) -> ShopSection:
+    """One shop with `size` of its checkouts, from the one after `before` on (a checkout's public id; None: the newest)."""
     shop, automation = shops.get_shop(session, shop_id), automations.get_automation(session, shop_id)
     place = zone(shop.timezone)
-    listed = overview.list_checkouts(session, shop_id, before, PAGE + 1)
-    shown, is_more = listed[:PAGE], len(listed) > PAGE
+    listed = overview.list_checkouts(session, shop_id, before, size + 1)
+    shown, is_more = listed[:size], len(listed) > size
     judge = Judge(session, vault, shop, automation, [one.facts for one in shown if one.reason is None])
     counts = overview.delivery_counts(session, shop_id)
     return ShopSection(

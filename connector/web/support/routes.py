@@ -9,7 +9,7 @@ from connector.web.inputs import Parts, known_id
 from connector.web.pages import render
 from connector.web.support.checkout import checkout_page
 from connector.web.support.deciding import Judge
-from connector.web.support.overview import overview_page, shop_section
+from connector.web.support.overview import MANY_SHOPS, PAGE, SHORT_PAGE, overview_page, shop_section
 
 router = APIRouter(dependencies=[Depends(require_operator)])
 
@@ -22,10 +22,11 @@ def show_overview(parts: Parts, shop: str = "", before: str = "") -> Response:
         unknown = overview.unknown_shops(session)
     ids = [row.id for row in chosen if row.id is not None]
     cursor = known_id(before) if shop and before else None
+    size = PAGE if len(ids) <= MANY_SHOPS else SHORT_PAGE
     sections = []
     for shop_id in ids:
         with parts.db.transaction(shop=shop_id) as session:
-            sections.append(shop_section(session, parts.services.vault, shop_id, cursor))
+            sections.append(shop_section(session, parts.services.vault, shop_id, cursor, size))
     return render("overview.html", overview_page(sections, unknown))
 
 
