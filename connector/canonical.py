@@ -3,6 +3,7 @@ The canonical model: what a store's checkouts, customers, products, orders and c
 
 Frozen values without behaviour. Platform ids are text and kept unchanged. Money is an exact Decimal with its
 ISO 4217 currency, never a float. Times are aware UTC. Raw texts that people typed are kept beside what we read in them.
+A record's `triggered_at` is the platform's own time of the delivery that brought it (finer than `source_version`), if it tells one.
 """
 
 from collections.abc import Mapping
@@ -102,6 +103,7 @@ class Customer:
     language: str | None = None
     created_at: datetime | None = None
     consents: tuple[Consent, ...] = ()
+    triggered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,7 @@ class Checkout:
     recovery_url: str | None = None
     completed_at: datetime | None = None
     closed_at: datetime | None = None
+    triggered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +234,7 @@ class Order:
     lines: tuple[LineItem, ...] = ()
     cancelled_at: datetime | None = None
     is_test: bool = False
+    triggered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,16 +56,18 @@ def opened(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def db(opened: Database) -> Iterator[Database]:
+def db(opened: Database) -> Database:
     """The database with all tables empty and its clock at real time; wakes ring nowhere unless the test says so."""
     with opened.engine.begin() as connection:
-        names = connection.execute(text("select relname from pg_class where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace"))
+        names = connection.execute(
+            text("select relname from pg_class where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace")
+        )
         tables = [name for name in names.scalars() if name not in KEPT and not name.startswith("delivery_bodies_")]
         connection.execute(text(f"truncate {', '.join(tables)} restart identity cascade"))
         connection.execute(text("update app_clock set ahead = interval '0'"))
     clock.set_offset(datetime.now(UTC) - datetime.now(UTC))
     opened.on_wake(lambda wake: None)
-    yield opened
+    return opened
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "core", "misc"}
 SYSTEM_PATH = re.compile(
     r"(?<![\w.}*>-])/(?:bin|boot|dev|etc|home|lib|lib64|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var|work)(?![\w-])[\w/.-]*"
 )
-# What the bundled database and its test need of the machine: a shell, room that every account can reach, processes; and
-# what a hostile template asks for.
+# What the bundled database and its test need of the machine: a shell, room on disk that every account can
+# reach, processes; and what a hostile template asks for.
 ALLOWED_PATHS = {
     "connector/store/embedded_home.py": {"/bin/sh", "/var/tmp", "/usr/lib/postgresql", "/usr/local/bin", "/usr/bin", "/bin"},
     "connector/store/embedded.py": {"/proc/", "/dev/null"},

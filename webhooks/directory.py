@@ -35,7 +35,7 @@ class FindsShops(Protocol):
 
     @property
     def is_open(self) -> bool: ...
-    async def open(self) -> None: ...
+    async def open(self, seconds: float = ...) -> None: ...
     async def find_shop(self, platform: str, shop_ref: str, *, by_key: bool, seconds: float) -> KnownShop | None: ...
     async def count_unknown(self, counts: Mapping[tuple[str, str, str], int], seconds: float) -> None: ...
     async def close(self) -> None: ...
@@ -123,16 +123,13 @@ class ShopDirectory:
 
     async def _read(self, key: tuple[str, str], *, by_key: bool) -> ShopEntry | None:
         read_at = self._now()
-        try:
-            async with asyncio.timeout(LOOK_UP_SECONDS), self._turn:
-                shop = await self._ask(key, by_key=by_key)
-        except TimeoutError as error:
-            raise StoreUnavailable("the shop could not be looked up in time") from error
+        shop = await self._ask(key, by_key=by_key)
         if shop is None:
             self._known.pop(key, None)
             _remember(self._unknown, key, read_at)
             return None
-        opened = self._vault.open(shop.sealed_secret) if shop.sealed_secret else {}
+        # Only shops with an address of their own are signed with a secret of their own.
+        opened = self._vault.open(shop.sealed_secret) if by_key and shop.sealed_secret else {}
         secrets = tuple(opened[name].encode() for name in ("secret", "previous") if opened.get(name))
         entry = ShopEntry(shop.shop_id, secrets, read_at)
         self._unknown.pop(key, None)
@@ -140,21 +137,31 @@ class ShopDirectory:
         return entry
 
     async def _ask(self, key: tuple[str, str], *, by_key: bool) -> KnownShop | None:
-        """Ask the database; a connection that was lost while nobody used it costs one more try."""
-        platform, shop_ref = key
-        was_open = self._reader.is_open
-        if not was_open:
-            await self._reader.open()
+        """Ask the database when it is our turn; a connection that was lost while nobody used it costs one more try."""
+        until = time.monotonic() + LOOK_UP_SECONDS
         try:
-            return await self._reader.find_shop(platform, shop_ref, by_key=by_key, seconds=LOOK_UP_SECONDS)
+            async with asyncio.timeout(LOOK_UP_SECONDS):
+                await self._turn.acquire()
+        except TimeoutError as error:
+            raise StoreUnavailable("the database is slow: the shop could not be looked up in time") from error
+        try:
+            was_open = self._reader.is_open
+            try:
+                return await self._ask_once(key, by_key, until)
+            except StoreUnavailable:
+                await self._reader.close()
+                if not was_open or time.monotonic() >= until:
+                    raise
+                return await self._ask_once(key, by_key, until)
         except RowRefused:
             return None  # a name that the database cannot even hold
-        except StoreUnavailable:
-            await self._reader.close()
-            if not was_open:
-                raise
-        await self._reader.open()
-        return await self._reader.find_shop(platform, shop_ref, by_key=by_key, seconds=LOOK_UP_SECONDS)
+        finally:
+            self._turn.release()
+
+    async def _ask_once(self, key: tuple[str, str], by_key: bool, until: float) -> KnownShop | None:
+        if not self._reader.is_open:
+            await self._reader.open(max(0.05, until - time.monotonic()))
+        return await self._reader.find_shop(*key, by_key=by_key, seconds=max(0.05, until - time.monotonic()))
 
     async def _write_counts(self) -> None:
         while self._counts:

@@ -108,7 +108,7 @@ class Door:
         if scope["method"] != "POST":
             return NOT_POST
         headers = dict(scope["headers"])
-        if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"identity", b""):
+        if b"content-encoding" in headers and headers[b"content-encoding"].strip().lower() not in (b"identity", b""):
             return ENCODED
         if _declared_length(headers) > self._max_body:
             return TOO_LARGE
@@ -194,22 +194,27 @@ def _declared_length(headers: Headers) -> int:
 
 def _kept_headers(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The headers worth keeping as `name: value` lines, without signatures and without characters that text cannot hold."""
-    lines = [name + b": " + value.replace(b"\n", b"") for name, value in headers if _is_kept(name)]
-    return b"\n".join(lines)[:MAX_HEADERS].translate(None, _CONTROLS).decode("latin-1") + "\n" if lines else ""
+    lines = [start + value for name, value in headers if (start := _start_of_line(name))]
+    text = b"\n".join(lines)
+    if text.count(b"\n") >= len(lines):  # a line break inside a value would look like another header
+        text = b"\n".join([line.replace(b"\n", b"") for line in lines])
+    return text.translate(None, _CONTROLS)[:MAX_HEADERS].decode("latin-1") + "\n"
 
 
 @lru_cache(maxsize=1024)
-def _is_kept(name: bytes) -> bool:
+def _start_of_line(name: bytes) -> bytes:
+    """`name: ` for a header that is kept, else nothing."""
     if name.endswith((b"hmac-sha256", b"signature")):
-        return False
-    return name.startswith((b"x-shopify-", b"shopify-", b"x-wc-webhook-")) or name in (b"content-type", b"user-agent")
+        return b""
+    is_kept = name.startswith((b"x-shopify-", b"shopify-", b"x-wc-webhook-")) or name in (b"content-type", b"user-agent")
+    return name + b": " if is_kept else b""
 
 
 def _clean(text: str) -> str:
     """Text that the database can hold: no NUL, no half characters, 255 characters at most."""
-    if not text.isascii():
-        text = text.encode("utf-8", "replace").decode()
-    return text.replace("\0", "")[:MAX_TEXT]
+    if len(text) <= MAX_TEXT and text.isprintable():
+        return text
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:MAX_TEXT]
 
 
 _SHOP_KEY = re.compile(r"[A-Za-z0-9_\-]{1,128}")

@@ -1,12 +1,13 @@
 """
 Which of two versions of a record is the newer one.
 
-The platform's own update instant decides; platforms stamp whole seconds and send several versions within one, so equal
-instants are settled by how far the record has come, and last by a digest: any order of deliveries ends in the same row.
+The platform's own update instant decides. Platforms stamp whole seconds, and people type two versions of an address within one,
+so equal instants are settled by when the platform triggered the delivery (Shopify tells it to the nanosecond), then by how far the
+record has come, and last by a digest: any order of deliveries ends in the same row.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
@@ -31,13 +32,15 @@ class Rank:
     """Comparable: the greater one is newer."""
 
     version: datetime
+    triggered_at: datetime
     progress: int
     digest: str
 
 
 def rank(record: Checkout | Customer | Order) -> Rank:
     """The rank of one version of a record."""
-    return Rank(record.source_version, _progress(record), digest(record))
+    said = replace(record, triggered_at=None)
+    return Rank(record.source_version, record.triggered_at or record.source_version, _progress(record), digest(said))
 
 
 def digest(record: object) -> str:
@@ -47,7 +50,8 @@ def digest(record: object) -> str:
 
 def _progress(record: Checkout | Customer | Order) -> int:
     if isinstance(record, Checkout):
-        return 2 if record.completed_at else 1 if record.closed_at else 0
+        # An address is typed in the course of a checkout and does not vanish: of two versions the one that has it is newer.
+        return (4 if record.completed_at else 2 if record.closed_at else 0) + (1 if record.email else 0)
     if isinstance(record, Order):
         return _PAYMENT_PROGRESS[record.payment_state] + (_CANCELLED if record.cancelled_at else 0)
     return 0

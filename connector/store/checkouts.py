@@ -61,7 +61,7 @@ def _settle_activity(session: Session, shop: ShopRow, ids: list[int]) -> None:
     versions: dict[int, list[Version]] = defaultdict(list)
     statement = text("""
         select checkout_id, source_version, fingerprint, quantities from checkout_versions where checkout_id = any(:ids)
-        order by checkout_id, source_version, source_progress, source_digest
+        order by checkout_id, source_version, source_triggered_at, source_progress, source_digest
     """)
     for checkout_id, at, fingerprint, quantities in session.execute(statement, {"ids": ids}):
         versions[checkout_id].append(Version(at, fingerprint, quantities))

@@ -42,6 +42,8 @@ SETTINGS = {
     "shared_buffers": "128MB",
     "fsync": "on",
     "synchronous_commit": "on",
+    # Filling each new log file with zeros halts every commit for 50 ms, five times a second while the door is busy.
+    "wal_init_zero": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "jit": "off",

@@ -8,7 +8,7 @@ of their own.
 import asyncio
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -59,19 +59,19 @@ class _Link:
         """False before `open`, and once the connection is known to be lost."""
         return self._cursor is not None and not self._cursor.connection.closed
 
-    async def open(self) -> None:
-        """Connect, within two seconds; an earlier connection is dropped. Raises StoreUnavailable."""
+    async def open(self, seconds: float = CONNECT_SECONDS) -> None:
+        """Connect, within `seconds` for the handshake and as much for the settings. Raises StoreUnavailable."""
         await self.close()
         with _in_our_words():
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(seconds):
                 connection = await AsyncConnection.connect(self._url, autocommit=True)
-                try:
-                    await connection.execute(_SETTLE)
-                except BaseException:
-                    await connection.close()
-                    raise
         connection.adapters.register_dumper(_Array, _ArrayDumper)
         self._cursor = connection.cursor(binary=True)
+        try:
+            await self._within(seconds, connection.execute(_SETTLE))
+        except BaseException:
+            await self.close()
+            raise
 
     def abort(self) -> None:
         """Cut the line: a statement that waits for its answer fails at once."""
@@ -88,12 +88,15 @@ class _Link:
     async def _run(self, statement: LiteralString, values: Sequence[object], seconds: float) -> list[Any]:
         if self._cursor is None:
             raise StoreUnavailable("the database connection is not open")
+        await self._within(seconds, self._cursor.execute(statement, values, prepare=True))
+        return await self._cursor.fetchall()
+
+    async def _within(self, seconds: float, work: Awaitable[object]) -> None:
         # Cancelling would wait for a server that may be gone; cutting the line makes the statement fail at once.
         timer = asyncio.get_running_loop().call_later(seconds, self.abort)
         try:
             with _in_our_words():
-                await self._cursor.execute(statement, values, prepare=True)
-                return await self._cursor.fetchall()
+                await work
         finally:
             timer.cancel()
 

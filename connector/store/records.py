@@ -13,7 +13,7 @@ from connector.rules.abandonment import fingerprint, quantities
 from connector.rules.identity import normalise_email
 from connector.rules.precedence import Rank, rank
 from connector.store.ids import public_id
-from connector.store.upserts import as_json, insert_new, lower_instants, replace_children, upsert_newest
+from connector.store.upserts import as_json, lower_instants, replace_children, upsert_newest
 
 R = TypeVar("R", Checkout, Order, Customer)
 Key = tuple[str, ...]
@@ -53,8 +53,23 @@ def save_checkouts(session: Session, shop_id: int, checkouts: Sequence[Checkout]
     replace_children(session, "checkout_lines", "checkout_id", list(fresh), _line_rows(shop_id, "checkout_id", fresh))
     lowered = lower_instants(session, "checkouts", [_instants(shop_id, c, "completed_at") for c in checkouts], CHECKOUT_KEY, "completed_at")
     versions = [_version_row(shop_id, ids[c.stage.value, c.platform_id], c) for c in checkouts]
-    insert_new(session, "checkout_versions", versions)
+    _save_versions(session, versions)
     return sorted({*written, *lowered, *(row["checkout_id"] for row in versions)})
+
+
+def _save_versions(session: Session, versions: Sequence[Mapping[str, Any]]) -> None:
+    """Of the same content at the same instant only the latest trigger is kept, whichever delivery came first."""
+    latest: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    for row in sorted(versions, key=lambda row: row["source_triggered_at"]):
+        latest[row["checkout_id"], row["source_version"], row["source_digest"]] = row
+    columns = ", ".join(versions[0])
+    statement = f"""
+        insert into checkout_versions ({columns})
+        select {columns} from jsonb_populate_recordset(null::checkout_versions, cast(:rows as jsonb))
+        on conflict (checkout_id, source_version, source_digest) do update set source_triggered_at = excluded.source_triggered_at
+        where excluded.source_triggered_at > checkout_versions.source_triggered_at
+    """
+    session.execute(text(statement), {"rows": as_json(list(latest.values()))})
 
 
 def save_orders(session: Session, shop_id: int, orders: Sequence[Order]) -> list[int]:
@@ -126,7 +141,7 @@ def _phone(prefix: str, phone: Phone | None) -> dict[str, str | None]:
 
 
 def _version(r: Rank) -> dict[str, Any]:
-    return {"source_version": r.version, "source_progress": r.progress, "source_digest": r.digest}
+    return {"source_version": r.version, "source_triggered_at": r.triggered_at, "source_progress": r.progress, "source_digest": r.digest}
 
 
 def _common(shop_id: int, record: Checkout | Order, prefix: str) -> dict[str, Any]:

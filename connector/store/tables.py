@@ -123,6 +123,7 @@ class CustomerRow(SQLModel, table=True):
     created_at: datetime | None = None
     deleted_at: datetime | None = None
     source_version: datetime
+    source_triggered_at: datetime
     source_progress: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
     source_digest: str
 
@@ -218,6 +219,7 @@ class CheckoutRow(SQLModel, table=True):
     closed_at: datetime | None = None
     deleted_at: datetime | None = None
     source_version: datetime
+    source_triggered_at: datetime
     source_progress: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
     source_digest: str
     last_activity_at: datetime | None = None
@@ -254,6 +256,7 @@ class CheckoutVersionRow(SQLModel, table=True):
     checkout_id: int = columns.ref("checkouts.id", primary_key=True)
     source_version: datetime = Field(primary_key=True)
     source_digest: str = Field(primary_key=True)
+    source_triggered_at: datetime
     source_progress: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
     shop_id: int = columns.ref("shops.id", index=True)
     fingerprint: str
@@ -303,6 +306,7 @@ class OrderRow(SQLModel, table=True):
     cancelled_at: datetime | None = None
     deleted_at: datetime | None = None
     source_version: datetime
+    source_triggered_at: datetime
     source_progress: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
     source_digest: str
 

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import text
 from sqlmodel import Session
 
-VERSION = ("source_version", "source_progress", "source_digest")
+VERSION = ("source_version", "source_triggered_at", "source_progress", "source_digest")
 Fields = Mapping[str, Any]
 
 

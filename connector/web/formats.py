@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
-from babel.numbers import format_currency
+from connector.messages.reminder import money as as_in_messages
 
 PLATFORM_TITLES: Mapping[str, str] = {"shopify": "Shopify", "woocommerce": "WooCommerce"}
 SHOP_STATES: Mapping[str, str] = {"connected": "connected", "needs_sign_in": "sign-in needed", "uninstalled": "uninstalled"}
@@ -21,9 +21,15 @@ class Moment:
 
 
 def money(amount: Decimal, currency: str) -> str:
-    """An exact amount with its currency as English readers write it; an unknown currency keeps its code."""
-    written: str = format_currency(amount, currency, locale="en")
-    return written
+    """
+    An exact amount as English readers write it, rounded as in our e-mails; an unknown currency keeps its code.
+
+    Amounts of more than 26 digits are nonsense, and are shown as they came.
+    """
+    try:
+        return as_in_messages(amount, currency, "en")
+    except InvalidOperation:
+        return f"{amount} {currency}"
 
 
 def zone(name: str) -> tzinfo:

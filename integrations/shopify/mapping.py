@@ -303,7 +303,7 @@ def _country(*addresses: Address) -> str | None:
 
 
 def first_named(*people: tuple[str | None, str | None]) -> tuple[str | None, str | None]:
-    # One source for both names: the first name of one person with the last name of another would be nobody.
+    """First and last name of the first who has one; both from one source, since a mixture would be nobody."""
     for first, last in people:
         if text(first) or text(last):
             return text(first), text(last)

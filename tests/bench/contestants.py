@@ -25,8 +25,7 @@ from connector.store.inbox_tables import DeliveryBodyRow, DeliveryRow
 from connector.store.keeping import Keeper, ShopReader
 from connector.store.sealed import open_vault
 from connector.store.tables import ShopRow
-from integrations.shopify.adapter import ShopifyPlatform
-from integrations.transport import Transport
+from integrations.registry import make_platforms, make_transport
 from webhooks.directory import ShopDirectory
 from webhooks.door import Door
 from webhooks.inbox import Inbox
@@ -140,7 +139,7 @@ def session_per_request() -> FastAPI:
 
 
 def door() -> Door:
-    """Our door as it is composed in production: the real Shopify adapter, in front of a FastAPI application."""
+    """Our door as it is composed in production: the real adapters, in front of a FastAPI application."""
     settings = Settings(
         shopify_client_id="bench", shopify_client_secret=SecretStr(os.environ["BENCH_SECRET"]), data_dir=Path(os.environ["BENCH_DATA_DIR"])
     )
@@ -156,5 +155,5 @@ def door() -> Door:
         await inbox.stop()
         await directory.stop()
 
-    platform = ShopifyPlatform(Transport(), settings)
-    return Door({platform.name: platform}, inbox, directory, settings.max_body_bytes, inner=FastAPI(lifespan=lifespan))
+    platforms = make_platforms(settings, make_transport(settings))
+    return Door(platforms, inbox, directory, settings.max_body_bytes, inner=FastAPI(lifespan=lifespan))

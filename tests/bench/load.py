@@ -67,7 +67,14 @@ def checkout_body() -> bytes:
         "properties": {},
         "tax_lines": [{"title": "VAT", "price": "8.32", "rate": 0.2}],
     }
-    address = {"first_name": "Ada", "last_name": "Martin", "address1": "1 rue de la Paix", "city": "Paris", "zip": "75002", "country_code": "FR"}
+    address = {
+        "first_name": "Ada",
+        "last_name": "Martin",
+        "address1": "1 rue de la Paix",
+        "city": "Paris",
+        "zip": "75002",
+        "country_code": "FR",
+    }
     checkout = {
         "token": "b1946ac92492d2347c6235b4d2611184",
         "cart_token": "68778783ad298f1c80c3bafcddeea02f",

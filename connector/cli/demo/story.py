@@ -21,7 +21,7 @@ SHUFFLE = 3
 def cast(store: str) -> dict[str, Person]:
     """Who comes to one store, and what must come of it."""
     people = [
-        Person("Early", store, "left before the automation was on", reason="abandoned_before_activation"),
+        Person("Early", store, "left before the automation was on", reason="automation_off"),
         Person("Alice", store, "leaves, gets the mail, returns by its link and pays", (60,), orders=1, reason="sent"),
         Person("Bruno", store, "pays in time", orders=1, reason="purchased"),
         Person("Dana", store, "orders by bank transfer", orders=1, reason="purchased"),

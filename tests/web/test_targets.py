@@ -1,0 +1,74 @@
+"""Where a link in a message may lead."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.web.shopper.targets import safe_target
+
+HOSTS = ("demo.myshopify.com", "www.brume.example", "galets.example:8443")
+FRONT = "https://www.brume.example"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://demo.myshopify.com/1/checkouts/ac/tok/recover?key=a&locale=fr",
+        "https://www.brume.example/checkouts/cn/1?x=https://evil.example",
+        "https://WWW.Brume.Example/x",
+        "https://www.brume.example:443/x",
+        "https://galets.example:8443/checkout/order-pay/12/?key=wc_order_1",
+    ],
+)
+def test_a_link_to_the_shops_own_host_is_followed_as_it_is(url: str) -> None:
+    assert safe_target(url, HOSTS, FRONT) == url
+
+
+@pytest.mark.spec("SEC-199")
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        "",
+        "/checkout",
+        "https://",
+        "http://www.brume.example/x",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//www.brume.example/x",
+        "https://evil.example/",
+        "https://brume.example/",
+        "https://www.brume.example.evil.example/",
+        "https://evil.example/www.brume.example",
+        "https://www.brume.example@evil.example/",
+        "https://user@www.brume.example/",
+        "https://evil.example\\@www.brume.example/",
+        "https://www.brume.example\\.evil.example/",
+        "https://www.brume.example:8443/",
+        "https://www.brume.example:nonsense/",
+        "https://www.brume.example:99999/",
+        "https://galets.example/",
+        "https://www.brume.example\n.evil.example/",
+        " https://www.brume.example/",
+        "https://[::1",
+        "https://www.brume.example%2eevil.example/",
+    ],
+)
+def test_everything_else_leads_to_the_shops_front_page(url: str | None) -> None:
+    assert safe_target(url, HOSTS, FRONT) == FRONT
+
+
+@pytest.mark.parametrize("front", ["", "http://www.brume.example", "javascript:alert(1)", "https://a@b.example", "https://"])
+def test_a_shop_without_a_usable_address_has_no_target(front: str) -> None:
+    assert safe_target("https://evil.example/", HOSTS, front) is None
+
+
+@given(st.text(max_size=60), st.text(max_size=20))
+def test_no_text_leads_anywhere_but_to_the_shop(middle: str, host: str) -> None:
+    for url in (f"https://{middle}", f"https://{middle}.evil.example/{host}", f"https://evil.example{middle}", middle):
+        assert safe_target(url, (host, "www.brume.example"), FRONT) in (FRONT, url)
+        if safe_target(url, ("www.brume.example",), FRONT) == url:
+            assert url.lower().startswith(("https://www.brume.example/", "https://www.brume.example?", "https://www.brume.example#")) or (
+                url.lower().split("/")[2].split("?")[0].split("#")[0]
+                in ("www.brume.example", "www.brume.example:443", "www.brume.example:")
+            )
