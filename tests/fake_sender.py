@@ -31,3 +31,6 @@ class FakeSender:
     def recipients(self) -> list[str]:
         """Who got something, in order."""
         return [envelope.to for envelope in self.handed]
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -119,6 +119,7 @@ class ShopDirectory:
         if looking is None:
             looking = self._looking[key] = asyncio.create_task(self._read(key, by_key=by_key))
             looking.add_done_callback(lambda _: self._looking.pop(key))
+        # Shielded: one request that is given up must not fail the others that wait for the same shop.
         return await asyncio.shield(looking)
 
     async def _read(self, key: tuple[str, str], *, by_key: bool) -> ShopEntry | None:

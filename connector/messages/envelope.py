@@ -53,3 +53,7 @@ class Sender(Protocol):
     def send(self, envelope: Envelope) -> SendResult:
         """Hand over one message."""
         ...
+
+    def close(self) -> None:
+        """Let go of connections; called once nobody sends any more."""
+        ...

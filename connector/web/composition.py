@@ -43,7 +43,7 @@ def compose(settings: Settings) -> Iterator[Composition]:
     if settings.database_url is None:
         raise ConfigError("DATABASE_URL is not set and no bundled server was started")
     database = Database(settings.database_url.get_secret_value(), pool_size=settings.worker_threads + 8)
-    transport = make_transport(settings)
+    transport, mail = make_transport(settings), make_mail_sender(settings)
     try:
         with database.system_transaction("start: whose database is this") as session:
             migrate.check_side(is_sandbox=clock.is_sandbox(session), sandbox=settings.sandbox)
@@ -52,7 +52,7 @@ def compose(settings: Settings) -> Iterator[Composition]:
             db=database,
             vault=open_vault(settings),
             platforms=make_platforms(settings, transport),
-            mail=make_mail_sender(settings),
+            mail=mail,
             settings=settings,
         )
         broker = make_broker(settings)
@@ -61,5 +61,7 @@ def compose(settings: Settings) -> Iterator[Composition]:
         yield Composition(settings, services, broker, bell)
         broker.close()
     finally:
+        if mail is not None:
+            mail.close()
         transport.close()
         database.close()

@@ -1,6 +1,5 @@
 """Histories: what happens to one shopper's checkouts and orders, told in webhooks as the platforms send them."""
 
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.sync.bodies import (
+    dump,
     shopify_cart,
     shopify_checkout,
     shopify_checkout_removed,
@@ -109,7 +109,7 @@ class Shopper:
             placed_at=self.placed_at,
             checkout_token=f"a{self.number}" if self.completed_at else None,
             email=self.order_email or self.email,
-            customer=self.known if self.email else None,
+            customer=self.known if self.email and not self.order_email else None,
             financial_status=self.paid,
         )
         return Arrival(topic, body, self.now)
@@ -124,6 +124,11 @@ class Shopper:
         self.order_email = f"other{self.number}@example.org"
         return self.ordered("orders/updated")
 
+    def forgotten(self) -> Arrival:
+        """The customer's record loses its e-mail."""
+        body = shopify_customer(70000 + self.number, self.now, email=None, phone=None, default_address=None)
+        return Arrival("customers/update", dump(body), self.now)
+
     def order_removed(self) -> Arrival:
         """The merchant deletes the order."""
         return Arrival("orders/delete", shopify_removed(60000 + self.number), self.now)
@@ -132,7 +137,7 @@ class Shopper:
         """The customer's record changes."""
         self.name = "Hannah" if self.name == "Anna" else "Anna"
         body = shopify_customer(70000 + self.number, self.now, email=self.email, first_name=self.name)
-        return Arrival("customers/update", json.dumps(body).encode(), self.now)
+        return Arrival("customers/update", dump(body), self.now)
 
 
 SHOPIFY = {
@@ -151,9 +156,12 @@ SHOPIFY = {
     "readdressed": Shopper.readdressed,
     "order_removed": Shopper.order_removed,
     "renamed": Shopper.renamed,
+    "forgotten": Shopper.forgotten,
 }
+USUAL = ("typed", "edited", "ordered", "readdressed")
+"""What happens more often than the rest, so that most histories have an order in them."""
 WOO_STATUSES = ("checkout-draft", "checkout-draft", "pending", "failed", "on-hold", "processing", "completed", "cancelled", "refunded")
-STEPS = st.tuples(st.sampled_from(sorted(SHOPIFY)), st.sampled_from(PAUSES))
+STEPS = st.tuples(st.sampled_from([*sorted(SHOPIFY), *USUAL]), st.sampled_from(PAUSES))
 WOO_STEPS = st.tuples(st.sampled_from(WOO_STATUSES), st.sampled_from(PAUSES), st.sampled_from(["", "anna", "hannah"]), st.integers(1, 3))
 
 
@@ -184,7 +192,8 @@ def tell_woocommerce(number: int, steps: list[tuple[str, int, str, int]]) -> lis
 def histories(platform: str, count: int) -> st.SearchStrategy[list[list[Arrival]]]:
     """So many histories of different shoppers."""
     if platform == "shopify":
-        one = st.lists(STEPS, min_size=3, max_size=12)
+        opening = st.tuples(st.just("typed"), st.just(0)).map(lambda step: [step])
+        one = st.builds(list.__add__, opening, st.lists(STEPS, min_size=2, max_size=11))
         return st.lists(one, min_size=count, max_size=count).map(lambda all_: [tell_shopify(n, steps) for n, steps in enumerate(all_)])
     other = st.lists(WOO_STEPS, min_size=3, max_size=12)
     return st.lists(other, min_size=count, max_size=count).map(lambda all_: [tell_woocommerce(n, steps) for n, steps in enumerate(all_)])

@@ -44,10 +44,10 @@ def apply_all(services: Services, shop: TestShop, arrivals: Sequence[Arrival], b
 
 
 def check(services: Services, vault: Vault, platform: str, told: Sequence[Sequence[Arrival]], seed: random.Random, orders: int) -> None:
-    """Tell histories in order to one shop and in `orders` other ways to others."""
-    in_order = [arrival for history in told for arrival in history]
+    """Tell histories event by event to one shop and in `orders` other ways to others."""
+    in_order = [arrival for events in itertools.zip_longest(*told) for arrival in events if arrival is not None]
     shop = fresh_shop(services, vault, platform)
-    apply_all(services, shop, in_order, [500])
+    apply_all(services, shop, in_order, [len(told)])
     expected = digest(services.db, shop.id)
     for _ in range(orders):
         other = fresh_shop(services, vault, platform)
