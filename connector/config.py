@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, description="PostgreSQL ≥ 15, e.g. postgresql://user@host/db; unset: the bundled server")
     redis_url: SecretStr | None = Field(None, description="Redis ≥ 6; unset: everything runs in one process")
     data_dir: Path = Field(Path("var"), description="where the bundled database, keys and figures live")
-    public_url: str = Field("http://127.0.0.1:8000", description="our own address as stores and shoppers reach it")
+    public_url: str = Field("", description="our own address as stores and shoppers reach it; unset: HOST and PORT")
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
     smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465")
@@ -53,6 +53,13 @@ class Settings(BaseSettings):
             given = [name.upper() for name in SANDBOX_ONLY if getattr(self, name)]
             if given:
                 raise ValueError(f"{', '.join(given)} may be set only together with SANDBOX=true: they redirect calls to pretend stores")
+        return self
+
+    @model_validator(mode="after")
+    def public_url_has_a_default(self) -> Self:
+        """Without PUBLIC_URL we are where we listen."""
+        if not self.public_url:
+            object.__setattr__(self, "public_url", f"http://{self.host}:{self.port}")
         return self
 
     @property

@@ -160,7 +160,7 @@ class Inbox:
                     await self._keeper.open()
                 if self._queue:
                     await self._keep_batch(self._take())
-                else:
+                elif not self._is_stopping:
                     await self._next_arrival()
                 failures = 0
             except StoreUnavailable as error:

@@ -164,7 +164,9 @@ def _check_public_url(composition: Composition) -> None:
 
 
 def _listen(composition: Composition) -> None:
+    """Serve until told to end. uvicorn raises the signal again when it is done: let that end us in order, not at once."""
     settings = composition.settings
+    signal.signal(signal.SIGTERM, _leave)
     uvicorn.run(
         make_app(composition),
         host=settings.host,
@@ -175,6 +177,10 @@ def _listen(composition: Composition) -> None:
         timeout_graceful_shutdown=10,
         timeout_keep_alive=30,
     )
+
+
+def _leave(*_: Any) -> None:
+    raise SystemExit(0)
 
 
 def _need_shared(settings: Settings) -> None:

@@ -21,6 +21,16 @@ from connector.store.tables import CheckoutRow, CheckoutVersionRow, OrderRow
 
 DAYS = 14
 
+_NEWEST = tuple(
+    column.desc()
+    for column in (
+        col(CheckoutVersionRow.source_version),
+        col(CheckoutVersionRow.source_triggered_at),
+        col(CheckoutVersionRow.source_progress),
+        col(CheckoutVersionRow.source_digest),
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -57,7 +67,11 @@ class TopicHealth:
 
 
 def list_checkouts(session: Session, shop_id: int, before: str | None, limit: int) -> list[Listed]:
-    """A shop's checkouts, newest first, from the one after `before` (a public id) on. An unknown `before` ends the list."""
+    """
+    A shop's checkouts, newest first, from the one after `before` (a public id) on. An unknown `before` ends the list.
+
+    A cart whose checkout is in the list as well is left out: it is the same purchase.
+    """
     statement = text("""
         select c.*, exists (select 1 from checkout_lines l where l.checkout_id = c.id) has_lines, d.reason, m.state message_state
         from checkouts c
@@ -66,6 +80,8 @@ def list_checkouts(session: Session, shop_id: int, before: str | None, limit: in
         left join lateral (select state from messages where checkout_id = c.id order by id desc limit 1) m on true
         where c.shop_id = :shop and (cast(:before as text) is null or (c.created_at, c.id) < (
             select b.created_at, b.id from checkouts b where b.shop_id = :shop and b.public_id = :before))
+          and not (c.stage = 'cart' and exists (
+            select 1 from checkouts k where k.shop_id = :shop and k.stage = 'checkout' and k.cart_token = c.cart_token))
         order by c.created_at desc, c.id desc limit :limit
     """)
     rows = session.execute(statement, {"shop": shop_id, "before": before, "limit": limit})
@@ -98,7 +114,7 @@ def load_checkout(session: Session, vault: Vault, shop_id: int, public_id: str, 
         lines=lines,
         decisions=session.scalars(select(DecisionRow).where(col(DecisionRow.checkout_id) == row.id)).all(),
         messages=session.scalars(messages.order_by(col(MessageRow.id).desc()).limit(limit)).all(),
-        versions=session.scalars(versions.order_by(col(CheckoutVersionRow.source_version).desc()).limit(limit)).all(),
+        versions=session.scalars(versions.order_by(*_NEWEST).limit(limit)).all(),
         order=order,
         deliveries=_deliveries(session, vault, row, limit),
     )

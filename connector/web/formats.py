@@ -14,10 +14,11 @@ SHOP_STATES: Mapping[str, str] = {"connected": "connected", "needs_sign_in": "si
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An instant as a machine reads it (ISO 8601) and as a person of that place does."""
+    """An instant as a machine reads it (ISO 8601) and as a person of that place does; `short` leaves out seconds and zone."""
 
     iso: str
     text: str
+    short: str
 
 
 def money(amount: Decimal, currency: str) -> str:
@@ -43,7 +44,8 @@ def zone(name: str) -> tzinfo:
 def moment(at: datetime, place: tzinfo) -> Moment:
     """An instant in a shop's own time, to the second, with the zone named."""
     local = at.astimezone(place)
-    return Moment(local.isoformat(timespec="seconds"), f"{local.day} {local:%b %Y, %H:%M:%S %Z}")
+    day = f"{local.day} {local:%b %Y, }"
+    return Moment(local.isoformat(timespec="seconds"), f"{day}{local:%H:%M:%S %Z}", f"{day}{local:%H:%M}")
 
 
 def moment_or_none(at: datetime | None, place: tzinfo) -> Moment | None:

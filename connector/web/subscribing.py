@@ -27,7 +27,7 @@ def subscribe(parts: Composition, shop_id: int, actor: str) -> bool:
     words = ""
     try:
         made = platform.subscribe(access, address, parts.services.vault.open(sealed)["secret"])
-        words = f"{len(made.created)} made, {len(made.present)} were there" if made.created else f"all {len(made.present)} were there"
+        words = f"{len(made.present)} were there, {len(made.created)} were made."
     except PlatformError as caught:
         error, words = caught, str(caught)
         log.warning("webhooks.failed", shop_id=shop_id, platform=shop.platform, status=caught.status)

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from starlette.testclient import TestClient
 
-from connector.canonical import Channel, Phone, Product, Variant
+from connector.canonical import Channel, Phone, Product, Stage, Variant
 from connector.rules.automations import CheckoutFacts
 from connector.store import people, records
 from connector.web.composition import Composition
@@ -116,6 +116,15 @@ def test_a_checkout_that_nobody_can_be_told_about_says_not_identified(
     assert "No e-mail address is known" in client.get(f"/checkouts/{public_id}").text
 
 
+def test_a_cart_is_listed_until_its_checkout_is(client: TestClient, parts: Composition, shopify_shop: TestShop, seed: Seed) -> None:
+    seed(shopify_shop, stage=Stage.CART, platform_id="cart-1", cart_token="cart-1", email=None, recovery_url=None)
+    assert len(rows(client.get("/").text)) == 2
+    seed(shopify_shop, cart_token="cart-1")
+    found = rows(client.get("/").text)
+    assert len(found) == 2
+    assert found[1].startswith(EMAIL)
+
+
 def test_an_undecided_checkout_of_an_unsubscribed_shopper_says_so(
     client: TestClient, parts: Composition, shopify_shop: TestShop, seed: Seed
 ) -> None:
@@ -133,8 +142,10 @@ def test_times_are_told_in_the_time_of_the_shop(
     seed(shopify_shop, created_at=T0)
     seed(woo_shop, created_at=T0)
     page = client.get("/").text
-    assert "20 Nov 2026, 10:00:00 CET" in page
-    assert "20 Nov 2026, 18:00:00 JST" in page
+    assert 'title="20 Nov 2026, 10:00:00 CET">20 Nov 2026, 10:00<' in page
+    assert 'title="20 Nov 2026, 18:00:00 JST">20 Nov 2026, 18:00<' in page
+    assert "times in Europe/Paris" in page
+    assert "times in Asia/Tokyo" in page
 
 
 def test_the_list_goes_on_page_by_page_newest_first(client: TestClient, parts: Composition, shopify_shop: TestShop, seed: Seed) -> None:

@@ -1,7 +1,6 @@
 """A line to the test database that can be cut or go dead, as networks and servers do."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -34,7 +33,7 @@ class Line:
             self._server.close()
             self._server = None
         with suppress(FileNotFoundError):
-            os.unlink(self._socket)
+            self._socket.unlink()
         for pipe in self._pipes:
             pipe.close()
         self._pipes.clear()

@@ -10,7 +10,7 @@ from connector.store.db import Database
 from connector.store.sealed import Vault
 from tests.conftest import TestShop
 from tests.fakes import FORM, FakePlatform, sign
-from tests.webhooks.stand import BODY, MAX_BODY, SHOPIFY, FakeKeeper, Stand, inner_app, make_incoming, open_door, send_request
+from tests.webhooks.stand import BODY, MAX_BODY, SHOPIFY, FakeKeeper, inner_app, open_door, send_request
 from webhooks.directory import ShopDirectory
 from webhooks.door import Door
 from webhooks.inbox import Inbox

@@ -57,6 +57,7 @@ class ShopSection:
     state_text: str
     missing_scopes: tuple[str, ...]
     installed_at: Moment
+    timezone: str
     is_on: bool
     minutes: int
     delay_text: str
@@ -115,6 +116,7 @@ def shop_section(session: Session, vault: Vault, shop_id: int, before: str | Non
         state_text=SHOP_STATES[shop.state],
         missing_scopes=tuple(shop.missing_scopes),
         installed_at=moment(shop.installed_at, place),
+        timezone=shop.timezone,
         is_on=automation.is_on,
         minutes=shop.threshold_minutes,
         delay_text=duration(shop.threshold_minutes),
