@@ -49,7 +49,7 @@ class Bell:
             for shop_id in sorted(due):
                 try:
                     self._wake(shop_id)
-                except Exception:
-                    log.exception("wake.failed", shop_id=shop_id)
+                except Exception as error:
+                    log.warning("wake.failed", shop_id=shop_id, error=type(error).__name__)
             # Under load a thread that woke up after every commit would take the interpreter from the door.
             time.sleep(REST_SECONDS)

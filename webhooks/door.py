@@ -165,9 +165,9 @@ def _verified(platform: Platform, headers: Headers, body: bytes, secrets: Sequen
         return platform.verify(headers, body, secrets, shop_key)
     except BadSignature:
         return None
-    except Exception:
-        # What an adapter stumbles over is nothing that it vouches for.
-        log.exception("delivery.unverifiable", platform=platform.name)
+    except Exception as error:
+        # What an adapter stumbles over is nothing that it vouches for. Its words and locals may hold personal data.
+        log.error("delivery.unverifiable", platform=platform.name, error=type(error).__name__)
         return None
 
 

@@ -198,7 +198,8 @@ class Inbox:
                 if len(part) > 1:
                     parts += (part[len(part) // 2 :], part[: len(part) // 2])
                 else:
-                    log.exception("delivery.refused", platform=part[0].row.platform, shop_id=part[0].row.shop_id)
+                    row = part[0].row
+                    log.error("delivery.refused", platform=row.platform, topic=row.topic, shop_id=row.shop_id, reason=str(error))
                     self._finish(part[0], Unkeepable(f"the delivery could not be kept: {error}"))
             else:
                 for waiting in part:

@@ -1,14 +1,14 @@
 """A door without a server: requests go in as ASGI calls, deliveries come to rest in the test database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from connector.platforms import Platform
 from connector.store.deliveries import Incoming
-from connector.store.keeping import Keeper, ShopReader
+from connector.store.keeping import Keeper, ShopReader, StoreUnavailable
 from connector.store.sealed import Vault
 from tests.fakes import FakePlatform
 from webhooks.directory import ShopDirectory
@@ -117,18 +117,27 @@ def make_incoming(number: int = 1, shop_id: int | None = None, **changes: Any) -
     return Incoming(**{**values, **changes})
 
 
+async def until(is_so: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Wait for a condition, some seconds at most."""
+    async with asyncio.timeout(seconds):
+        while not is_so():  # noqa: ASYNC110 - the conditions are no events
+            await asyncio.sleep(0.005)
+
+
 @dataclass
 class FakeKeeper:
     """
-    Keeps in memory. Each batch waits for `gate`; `broken` refuses connections, `bad` are keys that it refuses.
+    Keeps in memory. Each batch waits for `gate`; `bad` are keys that it refuses.
 
-    `batches` lists the sizes of all batches that were tried.
+    `failures` come first, one for each connection or batch; `fails_at` names batches, counted from 1, that lose the
+    connection. `batches` lists the sizes of all batches that were tried.
     """
 
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     kept: dict[bytes, Incoming] = field(default_factory=dict)
     batches: list[int] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
+    fails_at: set[int] = field(default_factory=set)
     bad: set[bytes] = field(default_factory=set)
     is_open: bool = False
 
@@ -143,8 +152,9 @@ class FakeKeeper:
         self.batches.append(len(rows))
         await self.gate.wait()
         if self.failures:
-            self.is_open = False
             raise self.failures.pop(0)
+        if len(self.batches) in self.fails_at:
+            raise StoreUnavailable("gone")
         if any(row.key in self.bad for row in rows):
             raise ValueError("a bad row")
         new = [row for row in rows if row.key not in self.kept]
