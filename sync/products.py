@@ -29,7 +29,8 @@ def read_missing(services: Services, shop_id: int) -> int:
     platform = services.platforms[shop.platform]
     try:
         access = open_access(services, shop_id)
-    except (NotFound, AccessLost, TransientError):
+    except (NotFound, PlatformError) as error:
+        log.info("products.no_access", shop_id=shop_id, error=type(error).__name__)
         return 0
     try:
         products = platform.read_products(access, missing)

@@ -163,9 +163,10 @@ class Inbox:
                 elif not self._is_stopping:
                     await self._next_arrival()
                 failures = 0
-            except StoreUnavailable as error:
+            except Exception as error:
+                # Whatever it is: a flusher that ended would leave every request hanging.
                 failures += 1
-                log.warning("inbox.unavailable", reason=str(error), failures=failures, waiting=self._rows)
+                log.warning("inbox.unavailable", reason=f"{type(error).__name__}: {error}", failures=failures, waiting=self._rows)
 
     def _take(self) -> list[_Waiting]:
         batch: list[_Waiting] = []

@@ -8,13 +8,13 @@ of their own.
 import asyncio
 import os
 import socket
+import struct
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
-from struct import Struct
 from typing import Any, ClassVar, LiteralString
 
 import psycopg
@@ -69,6 +69,9 @@ class _Link:
         self._cursor = connection.cursor(binary=True)
         try:
             await self._within(seconds, connection.execute(_SETTLE))
+        except RowRefused as error:  # as when the role is missing
+            await self.close()
+            raise StoreUnavailable(str(error)) from error
         except BaseException:
             await self.close()
             raise
@@ -136,7 +139,7 @@ def _in_our_words() -> Iterator[None]:
     """Turn the driver's errors into ours: the row's fault, or the database's trouble."""
     try:
         yield
-    except (psycopg.IntegrityError, psycopg.DataError, ValueError, OverflowError) as error:
+    except (psycopg.IntegrityError, psycopg.DataError, ValueError, struct.error) as error:
         raise RowRefused(f"the database refuses a row: {type(error).__name__}") from error
     except (psycopg.Error, OSError) as error:
         raise StoreUnavailable(f"the database does not answer: {type(error).__name__}") from error
@@ -207,9 +210,9 @@ def _sized_text(text: str) -> bytes:
 
 
 _key_of = attrgetter("key")
-_array_head = Struct("!iiIii").pack
-_length = Struct("!i").pack
-_int8 = Struct("!iq").pack
+_array_head = struct.Struct("!iiIii").pack
+_length = struct.Struct("!i").pack
+_int8 = struct.Struct("!iq").pack
 _NULL = _length(-1)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # where PostgreSQL counts microseconds from
 _MICROSECOND = timedelta(microseconds=1)

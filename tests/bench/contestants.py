@@ -4,31 +4,27 @@ The servers that are compared: each answers the same signed webhook, each is an 
 What the makers need is in the environment: BENCH_SECRET, and for those that store BENCH_DATABASE_URL and BENCH_DATA_DIR.
 """
 
+import atexit
 import hashlib
 import hmac
 import os
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
-from pydantic import SecretStr
 from sqlalchemy import create_engine
 from sqlmodel import Session, select
 
 from connector.config import Settings
 from connector.store.db import engine_url
 from connector.store.inbox_tables import DeliveryBodyRow, DeliveryRow
-from connector.store.keeping import Keeper, ShopReader
-from connector.store.sealed import open_vault
 from connector.store.tables import ShopRow
-from integrations.registry import make_platforms, make_transport
-from webhooks.directory import ShopDirectory
+from connector.web.app import make_app
+from connector.web.composition import compose
 from webhooks.door import Door
-from webhooks.inbox import Inbox
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -139,21 +135,15 @@ def session_per_request() -> FastAPI:
 
 
 def door() -> Door:
-    """Our door as it is composed in production: the real adapters, in front of a FastAPI application."""
-    settings = Settings(
-        shopify_client_id="bench", shopify_client_secret=SecretStr(os.environ["BENCH_SECRET"]), data_dir=Path(os.environ["BENCH_DATA_DIR"])
+    """Our door as `connector serve` composes it, in front of all the pages; only the worker threads are missing."""
+    settings = Settings.model_validate(
+        {
+            "database_url": os.environ["BENCH_DATABASE_URL"],
+            "data_dir": os.environ["BENCH_DATA_DIR"],
+            "shopify_client_id": "bench",
+            "shopify_client_secret": os.environ["BENCH_SECRET"],
+        }
     )
-    url = os.environ["BENCH_DATABASE_URL"]
-    inbox = Inbox(Keeper(url), wake=lambda shop_id: None)
-    directory = ShopDirectory(ShopReader(url), open_vault(settings))
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await directory.start()
-        await inbox.start()
-        yield
-        await inbox.stop()
-        await directory.stop()
-
-    platforms = make_platforms(settings, make_transport(settings))
-    return Door(platforms, inbox, directory, settings.max_body_bytes, inner=FastAPI(lifespan=lifespan))
+    parts = ExitStack()
+    atexit.register(parts.close)
+    return make_app(parts.enter_context(compose(settings)))

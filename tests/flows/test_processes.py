@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -128,12 +129,20 @@ def test_work_that_no_bell_rang_for_is_found_by_the_scheduler(database_url: str,
     database.close()
 
 
-def test_serve_needs_nothing_but_a_directory(tmp_path: Path) -> None:
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """A directory that the database's account can enter (those of `tmp_path` are closed to it)."""
+    with tempfile.TemporaryDirectory(prefix="connector-test-", dir="/var/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_serve_needs_nothing_but_a_directory(open_directory: Path) -> None:
     port = free_port()
-    with role("serve", {"DATA_DIR": str(tmp_path / "var"), "PORT": str(port)}) as process:
+    with role("serve", {"DATA_DIR": str(open_directory / "var"), "PORT": str(port)}) as process:
         eventually(lambda: is_up(port, "/readyz"))
     assert process.returncode == 0
-    assert (tmp_path / "var" / "sealing.key").stat().st_mode & 0o777 == 0o600
+    assert (open_directory / "var" / "sealing.key").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("name", ["web", "worker", "scheduler"])

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import time
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode
 
@@ -91,23 +90,6 @@ class TestDeliveries:
     def test_no_made_up_signature_passes_or_breaks(self, signature: bytes) -> None:
         with pytest.raises(BadSignature):
             verify_webhook(headers(hmac_sha256=signature), BODY, [SECRET])
-
-    def test_checking_costs_little_beyond_the_digest_itself(self) -> None:
-        body = b"x" * 6073
-        signed = headers(body=body)
-        rounds = 400
-
-        def best(call: object) -> float:
-            took = []
-            for _ in range(7):
-                start = time.perf_counter()
-                for _ in range(rounds):
-                    call()  # type: ignore[operator]
-                took.append((time.perf_counter() - start) / rounds)
-            return min(took)
-
-        beyond = best(lambda: verify_webhook(signed, body, [SECRET])) - best(lambda: hmac.digest(SECRET, body, "sha256"))
-        assert beyond < 100e-6, f"{beyond * 1e6:.1f} µs"  # about 35 while coverage watches every line on a busy machine
 
 
 class TestQueries:

@@ -84,14 +84,11 @@ def in_another_process(data_dir: Path) -> subprocess.Popen[str]:
 
 
 def test_the_first_start_makes_a_database_and_the_next_one_finds_it(data_dir: Path) -> None:
-    began = time.monotonic()
     with start(data_dir) as server:
-        took = time.monotonic() - began
         ask(server.url, "create table kept (n int)")
         ask(server.url, "insert into kept values (7)")
         first = server.pid
         assert is_alive(first)
-    assert took < 10  # measured: 0.7 s; a busy machine gets some room
     assert not is_alive(first)
     with start(data_dir) as server:
         assert server.data == data_dir / "postgres" / "data"

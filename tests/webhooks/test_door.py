@@ -1,5 +1,6 @@
 """What the door answers, and what it keeps."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,10 +11,10 @@ from connector.store.db import Database
 from connector.store.sealed import Vault
 from tests.conftest import TestShop
 from tests.fakes import FORM, FakePlatform, sign
-from tests.webhooks.stand import BODY, MAX_BODY, SHOPIFY, FakeKeeper, inner_app, open_door, send_request
+from tests.webhooks.stand import BODY, MAX_BODY, SHOPIFY, FakeKeeper, inner_app, open_door, send_request, until
 from webhooks.directory import ShopDirectory
 from webhooks.door import Door
-from webhooks.inbox import Inbox
+from webhooks.inbox import Inbox, Limits
 
 pytestmark = pytest.mark.anyio
 
@@ -327,11 +328,19 @@ async def test_a_repeated_delivery_is_answered_alike_but_wakes_nobody(db: Databa
 
 
 async def test_a_full_inbox_asks_to_come_back(db: Database, vault: Vault, shopify_shop: TestShop) -> None:
+    keeper = FakeKeeper()
+    inbox = Inbox(keeper, lambda shop_id: None, Limits(rows=1))
+    await inbox.start()
     async with open_door(db.url, vault) as stand:
-        inbox = Inbox(FakeKeeper(), lambda shop_id: None)
-        full = Door({"shopify": FakePlatform()}, inbox, stand.directory, MAX_BODY, inner_app)
-        reply = await send_request(full, headers=sign(BODY, shop=shopify_shop.domain))
-        assert (reply.status, reply.headers[b"retry-after"], full.counts["unavailable"]) == (503, b"5", 1)
+        door = Door({"shopify": FakePlatform()}, inbox, stand.directory, MAX_BODY, inner_app)
+        first = asyncio.create_task(send_request(door, headers=sign(BODY, shop=shopify_shop.domain)))
+        await until(lambda: inbox.waiting == 1)
+        reply = await send_request(door, headers=sign(BODY, shop=shopify_shop.domain, delivery="d2"))
+        assert (reply.status, reply.headers[b"retry-after"]) == (503, b"5")
+        keeper.gate.set()
+        assert (await first).status == 200
+        assert (door.counts["full"], door.counts["kept"]) == (1, 1)
+    await inbox.stop()
 
 
 async def test_a_shop_that_is_deleted_meanwhile_is_looked_up_again(db: Database, vault: Vault, shopify_shop: TestShop) -> None:

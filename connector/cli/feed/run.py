@@ -14,7 +14,7 @@ from rich.table import Table
 
 from connector.canonical import ShopProfile
 from connector.cli.feed.files import NotADelivery, Recorded, read
-from connector.cli.process import background, console, upgrade
+from connector.cli.process import console, upgrade, working
 from connector.config import Settings
 from connector.errors import ConnectorError
 from connector.platforms import BadSignature, Installation
@@ -69,14 +69,15 @@ def feed(settings: Settings, paths: Sequence[Path]) -> Account:
     """
     Feed into the sandbox database `connector_feed` of the bundled server, or into DATABASE_URL if that is a sandbox.
 
-    Raises ConfigError for a database of real stores.
+    No scheduler runs: what is fed is applied, and nothing else happens because time passes. Raises ConfigError for a database
+    of real stores.
     """
     files = list(read(list(paths)))
     recorded = [file for file in files if isinstance(file, Recorded)]
     with _database(settings) as ready:
         sandboxed = _settings(ready, recorded)
         upgrade(sandboxed)
-        with compose(sandboxed) as composition, background(composition):
+        with compose(sandboxed) as composition, working(composition):
             addresses = _install_shops(composition, recorded)
             sent = [_address(composition, one, addresses) for one in recorded]
             account = _send(composition, sent)

@@ -1,0 +1,163 @@
+"""Canonical records -> rows."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlmodel import Session
+
+from connector.canonical import PaymentState, Phone, Variant
+from connector.rules.precedence import rank
+from connector.store import outgoing, records
+from connector.store.db import Database
+from tests.conftest import TestShop
+from tests.factories import EMAIL, T0, at, make_cart, make_checkout, make_customer, make_line, make_order, make_product
+
+
+@pytest.mark.spec("AC-52", "AC-54", "AC-55", "AC-56", "AC-57", "AC-58", "AC-60")
+def test_a_checkout_is_kept_exactly_as_it_was_told(session: Session, shopify_shop: TestShop, rows: Any) -> None:
+    lines = (
+        make_line("101", 3, unit_price=Decimal("12.3456"), total=Decimal("37.0368"), title="Bougie Cèdre", sku="BOUG"),
+        make_line("102", variant_title="Grande"),
+    )
+    checkout = make_checkout(
+        total=Decimal("49.90"),
+        lines=lines,
+        email="Anna.Petit@Example.org",
+        checkout_phone=Phone("06 45 67 89 01", "+33645678901"),
+        shipping_method="Colissimo",
+        discount_codes=("A", "b"),
+        created_at=at(-5),
+    )
+    (checkout_id,) = records.save_checkouts(session, shopify_shop.id, [checkout])
+
+    (row,) = rows("select * from checkouts")
+    assert row["id"] == checkout_id
+    assert row["public_id"].startswith("chk_")
+    assert (row["total"], row["currency"], row["created_at"], row["shipping_method"]) == (Decimal("49.90"), "EUR", at(-5), "Colissimo")
+    assert (row["email"], row["email_norm"], row["discount_codes"]) == ("Anna.Petit@Example.org", EMAIL, ["A", "b"])
+    assert (row["checkout_phone_e164"], row["phone_raw"]) == ("+33645678901", None)
+    found = rows("select * from checkout_lines order by position")
+    assert [(line["title"], line["quantity"], line["product_id"], line["unit_price"], line["total"]) for line in found] == [
+        ("Bougie Cèdre", 3, "p101", Decimal("12.3456"), Decimal("37.0368")),
+        ("Bougie 102", 1, "p102", Decimal("12.50"), Decimal("12.50")),
+    ]
+
+
+def test_of_several_versions_in_a_batch_the_newest_is_written_and_all_are_remembered(
+    session: Session, shopify_shop: TestShop, rows: Any
+) -> None:
+    batch = [make_checkout(at(minute), lines=(make_line(quantity=minute + 1),)) for minute in (1, 3, 2)]
+
+    assert len(records.save_checkouts(session, shopify_shop.id, batch)) == 1
+    assert rows("select source_version, quantity from checkouts join checkout_lines on checkout_id = id") == [
+        {"source_version": at(3), "quantity": 4}
+    ]
+    assert len(rows("select * from checkout_versions")) == 3
+
+
+@pytest.mark.spec("RL-108")
+def test_an_older_version_changes_neither_the_row_nor_its_lines_but_is_remembered(
+    session: Session, shopify_shop: TestShop, rows: Any
+) -> None:
+    newest = make_checkout(at(5), lines=(make_line("102", 4),))
+    records.save_checkouts(session, shopify_shop.id, [newest])
+    before = rows("select * from checkouts"), rows("select * from checkout_lines")
+
+    touched = records.save_checkouts(session, shopify_shop.id, [make_checkout(at(1))])
+
+    assert (rows("select * from checkouts"), rows("select * from checkout_lines")) == before
+    assert touched == [before[0][0]["id"]]
+    assert len(rows("select * from checkout_versions")) == 2
+
+
+def test_a_completion_told_by_an_older_version_counts(session: Session, shopify_shop: TestShop, rows: Any) -> None:
+    records.save_checkouts(session, shopify_shop.id, [make_checkout(at(5))])
+    records.save_checkouts(session, shopify_shop.id, [make_checkout(at(1), completed_at=at(1))])
+    records.save_checkouts(session, shopify_shop.id, [make_checkout(at(9))])
+
+    assert rows("select completed_at, source_version from checkouts") == [{"completed_at": at(1), "source_version": at(9)}]
+
+
+def test_a_cart_and_a_checkout_of_the_same_id_are_two_records(session: Session, shopify_shop: TestShop, rows: Any) -> None:
+    both = [make_cart(), make_checkout(platform_id="cart-1", token="cart-1")]
+
+    assert len(records.save_checkouts(session, shopify_shop.id, both)) == 2
+    assert [row["stage"] for row in rows("select stage from checkouts order by stage")] == ["cart", "checkout"]
+
+
+def test_saving_nothing_writes_nothing(session: Session, shopify_shop: TestShop) -> None:
+    assert records.save_checkouts(session, shopify_shop.id, []) == []
+    assert records.save_orders(session, shopify_shop.id, []) == []
+    assert records.save_customers(session, shopify_shop.id, []) == []
+    records.save_products(session, shopify_shop.id, [], T0)
+
+
+def test_an_order_keeps_its_newest_version_and_its_earliest_placing(session: Session, shopify_shop: TestShop, rows: Any) -> None:
+    first = make_order(at(5), placed_at=at(5), payment_state=PaymentState.PENDING)
+    second = make_order(at(9), placed_at=at(9), lines=(make_line(quantity=2),))
+    (order_id,) = records.save_orders(session, shopify_shop.id, [second])
+
+    assert records.save_orders(session, shopify_shop.id, [first]) == [order_id]
+    assert records.save_orders(session, shopify_shop.id, [first]) == []
+    assert rows("select payment_state, placed_at, source_version from orders") == [
+        {"payment_state": "paid", "placed_at": at(5), "source_version": at(9)}
+    ]
+    assert rows("select quantity from order_lines") == [{"quantity": 2}]
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_equal_instants_the_row_ends_the_same_in_either_order(session: Session, shopify_shop: TestShop, rows: Any, turn: int) -> None:
+    versions = [make_customer(first_name="Anna"), make_customer(first_name="Hannah")]
+    for version in versions[::turn]:
+        records.save_customers(session, shopify_shop.id, [version])
+
+    assert rows("select first_name from customers") == [{"first_name": max(versions, key=rank).first_name}]
+
+
+@pytest.mark.spec("AC-61")
+def test_a_line_shows_the_variants_picture_else_the_lines_else_the_products(session: Session, shopify_shop: TestShop, rows: Any) -> None:
+    lines = (make_line("101"), make_line("102", image_url="https://cdn.example/line.jpg"), make_line("103"), make_line("104"))
+    (checkout_id,) = records.save_checkouts(session, shopify_shop.id, [make_checkout(lines=lines)])
+    records.save_products(
+        session,
+        shopify_shop.id,
+        [
+            make_product(platform_id=f"p{n}", variants=(Variant("101", image_url="https://cdn.example/variant.jpg"),))
+            for n in (101, 102, 103)
+        ],
+        T0,
+    )
+
+    views = outgoing.load_lines(session, checkout_id)
+    assert [view.image_url and view.image_url.rpartition("/")[2] for view in views] == ["variant.jpg", "line.jpg", "product.jpg", None]
+    assert [(view.category, view.description) for view in views][2:] == [("Bougies", "Coulée à la main."), (None, None)]
+
+
+def test_an_older_reading_of_a_product_replaces_nothing_and_its_end_does(session: Session, shopify_shop: TestShop, rows: Any) -> None:
+    title = "select title, is_deleted from products"
+    records.save_products(session, shopify_shop.id, [make_product(at(5), title="new")], T0)
+    records.save_products(session, shopify_shop.id, [make_product(at(1), title="old")], T0)
+    assert rows(title) == [{"title": "new", "is_deleted": False}]
+
+    records.save_products(session, shopify_shop.id, [make_product(at(1), title="gone", is_deleted=True)], T0)
+    assert rows(title) == [{"title": "gone", "is_deleted": True}]
+
+
+def test_only_products_of_open_checkouts_that_were_never_read_are_asked_for(db: Database, shopify_shop: TestShop) -> None:
+    now = T0
+    with db.transaction(shop=shopify_shop.id) as session:
+        records.save_checkouts(
+            session, shopify_shop.id, [make_checkout(lines=(make_line("101"), make_line("102"), make_line("9", product_id=None)))]
+        )
+        done = make_checkout(platform_id="done", token="done", completed_at=now, lines=(make_line("103"),))
+        records.save_checkouts(session, shopify_shop.id, [done])
+        records.save_products(session, shopify_shop.id, [make_product(platform_id="p101")], now)
+        assert records.unknown_product_ids(session, shopify_shop.id, 10) == ["p102"]
+        assert records.unknown_product_ids(session, shopify_shop.id, 0) == []
+    for age, expected in ((timedelta(days=2), [shopify_shop.id]), (timedelta(days=4), [])):
+        with db.engine.begin() as connection:
+            connection.exec_driver_sql("update checkouts set last_activity_at = app_now() - %s", (age,))
+        with db.system_transaction("test") as session:
+            assert records.shops_with_unknown_products(session, 10) == expected

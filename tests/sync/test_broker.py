@@ -1,0 +1,178 @@
+"""The doorbell, in memory and on a real Redis server: a ring becomes work, and losing rings loses no work."""
+
+import threading
+from collections.abc import Iterator
+
+import dramatiq
+import pytest
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.brokers.stub import StubBroker
+from pydantic import SecretStr
+
+from connector.config import Settings
+from connector.store.db import Wake
+from sync import actors
+from sync.broker import MARKS, Bell, make_broker
+from sync.jobs import QUEUE_OF, Job
+from sync.services import Services
+from tests.sync.bodies import shopify_checkout
+from tests.sync.working import PATIENCE, wait_until, working
+from tests.sync.world import Arrival, World, keep
+from tests.valkey import free_port, valkey
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Every job only notes its shop."""
+    noted: list[int] = []
+    monkeypatch.setattr(actors, "WORK", {job: lambda services, shop: noted.append(shop) for job in Job})
+    return noted
+
+
+@pytest.fixture
+def bell(services: Services, sandbox_settings: Settings) -> Iterator[Bell]:
+    """A bell of this process."""
+    broker = make_broker(sandbox_settings)
+    yield Bell(broker, services)
+    broker.close()
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real server on a free port of loopback."""
+    with valkey(tmp_path_factory.mktemp("valkey")) as url:
+        yield url
+
+
+def test_every_job_has_work_and_a_queue(services: Services, sandbox_settings: Settings) -> None:
+    assert set(actors.WORK) == set(QUEUE_OF) == set(Job)
+
+
+def test_a_ring_becomes_work(world: World, bell: Bell) -> None:
+    world.db.on_wake(bell.ring)
+    keep(world.db, world.shop, [Arrival("checkouts/update", shopify_checkout("tok-1", world.start))])
+    with working(bell):
+        bell.ring(Wake(Job.APPLY.value, world.shop.id))
+        wait_until(lambda: len(world.rows("select * from checkouts")) == 1)
+        wait_until(bell.is_silent)
+
+
+def test_rings_for_the_same_work_are_one_until_it_is_answered(bell: Bell, told: list[int], services: Services) -> None:
+    fresh = Bell(make_broker(services.settings), services)
+    for _ in range(5):
+        fresh.ring(Wake(Job.APPLY.value, 1))
+        fresh.ring(Wake(Job.APPLY.value, 2))
+    assert not fresh.is_silent()
+    with working(fresh):
+        wait_until(lambda: len(told) >= 2)
+        wait_until(fresh.is_silent)
+
+    assert sorted(told) == [1, 2]
+
+
+def test_a_ring_during_the_work_is_answered_afterwards(monkeypatch: pytest.MonkeyPatch, services: Services) -> None:
+    started, go_on, times = threading.Event(), threading.Event(), []
+
+    def work(services: Services, shop: int) -> None:
+        times.append(shop)
+        started.set()
+        assert go_on.wait(PATIENCE)
+
+    monkeypatch.setattr(actors, "WORK", dict.fromkeys(Job, work))
+    bell = Bell(make_broker(services.settings), services)
+    with working(bell, threads=1):
+        bell.ring(Wake(Job.APPLY.value, 7))
+        assert started.wait(PATIENCE)
+        bell.ring(Wake(Job.APPLY.value, 7))
+        go_on.set()
+        wait_until(lambda: times == [7, 7])
+
+
+def test_a_failing_job_stops_nothing_and_leaves_no_dead_letter(monkeypatch: pytest.MonkeyPatch, services: Services) -> None:
+    done: list[int] = []
+
+    def work(services: Services, shop: int) -> None:
+        if shop == 1:
+            raise RuntimeError("no")
+        done.append(shop)
+
+    monkeypatch.setattr(actors, "WORK", dict.fromkeys(Job, work))
+    broker = make_broker(services.settings)
+    bell = Bell(broker, services)
+    with working(bell):
+        for shop in (1, 2):
+            bell.ring(Wake(Job.SEND.value, shop))
+        wait_until(lambda: done == [2])
+        wait_until(bell.is_silent)
+
+    assert isinstance(broker, StubBroker)
+    assert broker.dead_letters == []
+
+
+def test_a_bell_out_of_order_raises_nothing_and_rings_again_later(bell: Bell, services: Services) -> None:
+    broker = make_broker(services.settings)
+    broken = Bell(broker, services)
+
+    def refuse(message: dramatiq.Message[None], *, delay: int | None = None) -> dramatiq.Message[None]:
+        raise ConnectionError
+
+    broker.enqueue = refuse  # type: ignore[method-assign]
+    broken.ring(Wake(Job.APPLY.value, 1))
+    assert broken.is_silent()
+    broken.ring(Wake("unheard of", 1))
+    assert broken.is_silent()
+
+
+@pytest.mark.spec("RL-104")
+def test_without_redis_a_ring_raises_nothing(services: Services, sandbox_settings: Settings) -> None:
+    settings = sandbox_settings.model_copy(update={"redis_url": SecretStr(f"redis://127.0.0.1:{free_port()}/0")})
+    bell = Bell(make_broker(settings), services)
+
+    bell.ring(Wake(Job.APPLY.value, 1))
+    bell.clear(Wake(Job.APPLY.value, 1))
+
+
+@pytest.fixture
+def redis_broker(sandbox_settings: Settings, redis_url: str) -> Iterator[RedisBroker]:
+    """A broker on an empty server."""
+    broker = make_broker(sandbox_settings.model_copy(update={"redis_url": SecretStr(redis_url)}))
+    assert isinstance(broker, RedisBroker)
+    broker.client.flushall()
+    yield broker
+    broker.close()
+
+
+def test_on_redis_a_ring_reaches_a_worker(world: World, redis_broker: RedisBroker) -> None:
+    bell = Bell(redis_broker, world.services)
+    keep(world.db, world.shop, [Arrival("checkouts/update", shopify_checkout("tok-1", world.start))])
+    bell.ring(Wake(Job.APPLY.value, world.shop.id))
+    assert not bell.is_silent()
+    with working(bell):
+        wait_until(lambda: len(world.rows("select * from checkouts")) == 1)
+        wait_until(bell.is_silent)
+
+
+def test_on_redis_the_rings_of_two_processes_are_one_until_answered(
+    redis_broker: RedisBroker, services: Services, told: list[int], sandbox_settings: Settings, redis_url: str
+) -> None:
+    other_broker = make_broker(sandbox_settings.model_copy(update={"redis_url": SecretStr(redis_url)}))
+    one, other = Bell(redis_broker, services), Bell(other_broker, services)
+    for _ in range(3):
+        one.ring(Wake(Job.APPLY.value, 1))
+        other.ring(Wake(Job.APPLY.value, 1))
+    assert 0 < redis_broker.client.ttl(f"{MARKS}:{Job.APPLY.value}:1") <= 60
+    with working(other):
+        wait_until(one.is_silent)
+        one.ring(Wake(Job.APPLY.value, 1))
+        wait_until(lambda: told == [1, 1])
+    other_broker.close()
+
+
+@pytest.mark.spec("RL-104")
+def test_a_flushed_redis_costs_rings_but_rings_go_on(redis_broker: RedisBroker, services: Services, told: list[int]) -> None:
+    bell = Bell(redis_broker, services)
+    bell.ring(Wake(Job.APPLY.value, 1))
+    redis_broker.client.flushall()
+    bell.ring(Wake(Job.APPLY.value, 1))
+    with working(bell):
+        wait_until(lambda: told == [1])
