@@ -65,6 +65,12 @@ def claim_pending(session: Session, shop_id: int | None, limit: int) -> list[Pen
     return [Pending(*row) for row in rows]
 
 
+def has_pending(session: Session, shop_id: int) -> bool:
+    """Whether anything waits in a shop's inbox."""
+    statement = text("select exists (select 1 from deliveries where shop_id = :shop and state = 'pending')")
+    return bool(session.execute(statement, {"shop": shop_id}).scalar_one())
+
+
 def mark(session: Session, outcomes: Sequence[Outcome]) -> None:
     """Write down what became of claimed deliveries, in one statement. `pending` leaves one waiting, with one more attempt."""
     if outcomes:

@@ -17,7 +17,15 @@ KEY = ("shop_id", "platform_id")
 def customer(shop: TestShop, name: str, version: datetime, progress: int = 0, digest: str = "a", **changes: Any) -> dict[str, Any]:
     """A row of `customers`."""
     row = {"public_id": f"cus_{name}", "shop_id": shop.id, "platform_id": "1", "first_name": name, "created_at": version}
-    return row | {"source_version": version, "source_progress": progress, "source_digest": digest} | changes
+    rank = {"source_version": version, "source_triggered_at": version, "source_progress": progress, "source_digest": digest}
+    return row | rank | changes
+
+
+def test_of_equal_instants_the_later_trigger_is_newer(session: Session, shopify_shop: TestShop, rows: Any) -> None:
+    save(session, customer(shopify_shop, "later", T0, source_triggered_at=at(0, 0.4)))
+    save(session, customer(shopify_shop, "earlier", T0, 9, "z", source_triggered_at=at(0, 0.3)))
+
+    assert rows("select first_name from customers") == [{"first_name": "later"}]
 
 
 def save(session: Session, *rows: dict[str, Any], **options: Any) -> list[int]:

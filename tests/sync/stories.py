@@ -39,6 +39,12 @@ class Shopper:
     paid: str = "pending"
     name: str = "Anna"
     placed_at: datetime | None = None
+    deliveries: int = 0
+
+    def told(self) -> datetime:
+        """When the platform triggers the next delivery: finer than the whole seconds in its bodies."""
+        self.deliveries += 1
+        return self.now + timedelta(milliseconds=self.deliveries)
 
     @property
     def known(self) -> dict[str, Any]:
@@ -65,7 +71,7 @@ class Shopper:
             buyer_accepts_marketing=self.ticked,
             completed_at=self.completed_at.isoformat() if self.completed_at and token == "a" else None,
         )
-        return Arrival(topic, body, self.now)
+        return Arrival(topic, body, self.told())
 
     def edited(self) -> Arrival:
         """One more of it."""
@@ -94,11 +100,11 @@ class Shopper:
     def carted(self) -> Arrival:
         """The cart changes, and may be empty."""
         self.quantity = (self.quantity + 1) % 3
-        return Arrival("carts/update", shopify_cart(f"cart{self.number}", self.now, quantity=self.quantity), self.now)
+        return Arrival("carts/update", shopify_cart(f"cart{self.number}", self.now, quantity=self.quantity), self.told())
 
     def removed(self) -> Arrival:
         """The platform forgets the checkout."""
-        return Arrival("checkouts/delete", shopify_checkout_removed(f"cart{self.number}"), self.now)
+        return Arrival("checkouts/delete", shopify_checkout_removed(f"cart{self.number}"), self.told())
 
     def ordered(self, topic: str = "orders/create") -> Arrival:
         """An order as it is now; placed at its first sight."""
@@ -112,7 +118,7 @@ class Shopper:
             customer=self.known if self.email and not self.order_email else None,
             financial_status=self.paid,
         )
-        return Arrival(topic, body, self.now)
+        return Arrival(topic, body, self.told())
 
     def paid_for(self) -> Arrival:
         """The money comes."""
@@ -127,17 +133,17 @@ class Shopper:
     def forgotten(self) -> Arrival:
         """The customer's record loses its e-mail."""
         body = shopify_customer(70000 + self.number, self.now, email=None, phone=None, default_address=None)
-        return Arrival("customers/update", dump(body), self.now)
+        return Arrival("customers/update", dump(body), self.told())
 
     def order_removed(self) -> Arrival:
         """The merchant deletes the order."""
-        return Arrival("orders/delete", shopify_removed(60000 + self.number), self.now)
+        return Arrival("orders/delete", shopify_removed(60000 + self.number), self.told())
 
     def renamed(self) -> Arrival:
         """The customer's record changes."""
         self.name = "Hannah" if self.name == "Anna" else "Anna"
         body = shopify_customer(70000 + self.number, self.now, email=self.email, first_name=self.name)
-        return Arrival("customers/update", dump(body), self.now)
+        return Arrival("customers/update", dump(body), self.told())
 
 
 SHOPIFY = {
