@@ -65,6 +65,9 @@ def db(opened: Database) -> Database:
         tables = [name for name in names.scalars() if name not in KEPT and not name.startswith("delivery_bodies_")]
         connection.execute(text(f"truncate {', '.join(tables)} restart identity cascade"))
         connection.execute(text("update app_clock set ahead = interval '0'"))
+        # Nobody is ever alone in a database: what leaks between accounts must have somewhere to leak to.
+        others = "insert into accounts (public_id, name, created_at) values ('acc_first', 'First', now()), ('acc_second', 'Second', now())"
+        connection.execute(text(others))
     clock.set_offset(datetime.now(UTC) - datetime.now(UTC))
     opened.on_wake(lambda wake: None)
     return opened

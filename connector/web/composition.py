@@ -43,7 +43,7 @@ def compose(settings: Settings) -> Iterator[Composition]:
     if settings.database_url is None:
         raise ConfigError("DATABASE_URL is not set and no bundled server was started")
     database = Database(settings.database_url.get_secret_value(), pool_size=settings.worker_threads + 8)
-    transport, mail = make_transport(settings), make_mail_sender(settings)
+    transport, mail, broker = make_transport(settings), make_mail_sender(settings), make_broker(settings)
     try:
         with database.system_transaction("start: whose database is this") as session:
             migrate.check_side(is_sandbox=clock.is_sandbox(session), sandbox=settings.sandbox)
@@ -55,12 +55,11 @@ def compose(settings: Settings) -> Iterator[Composition]:
             mail=mail,
             settings=settings,
         )
-        broker = make_broker(settings)
         bell = Bell(broker, services)
         database.on_wake(bell.ring)
         yield Composition(settings, services, broker, bell)
-        broker.close()
     finally:
+        broker.close()
         if mail is not None:
             mail.close()
         transport.close()
