@@ -12,19 +12,23 @@ install: $(STAMP)
 
 # uv first, by its own hashes out of the same lock; then everything else by theirs; then this tree, editable:
 # editable_mode=compat writes a plain path into .venv, so that tests and tools see the whole tree from anywhere.
-# uv wants a cache it can write to, which not every account's home offers.
+# uv wants a cache it can write to, which not every account's home offers. Where the package index cannot be reached, what
+# an earlier install left in that cache serves: the same files by the same hashes.
 $(STAMP): requirements.lock pyproject.toml | $(BIN)/uv
 	@cache="$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME/.cache}/uv}"; \
 	mkdir -p "$$cache" 2>/dev/null && [ -w "$$cache" ] || export UV_NO_CACHE=1; \
 	export UV_LINK_MODE="$${UV_LINK_MODE:-copy}"; set -e; \
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
+	awk '/^uv==/ {off = 1; next} /^[^ ]/ {off = 0} !off' requirements.lock > .venv/rest.lock; \
+	add="$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r .venv/rest.lock"; \
+	$$add || { echo "the package index cannot be used; trying uv's cache" >&2; $$add --offline; }; \
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@touch $(STAMP)
 	@echo "installed into .venv with $$($(BIN)/python -V)"
 
 $(BIN)/uv: | $(BIN)/pip
 	@awk '/^uv==/ {on = 1; print; next} /^[^ ]/ {on = 0} on' requirements.lock > .venv/uv.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock || { \
+		found=$$(command -v uv) && echo "the package index cannot be used; taking $$found" >&2 && ln -s "$$found" $(BIN)/uv; }
 
 $(BIN)/pip:
 	@if [ -e .venv ]; then \
