@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from connector.canonical import Checkout, Consent, Customer, LineItem, Order, PaymentState, Phone, Product, Stage, Variant
+from connector.canonical import Checkout, Customer, LineItem, Order, PaymentState, Phone, Product, Stage, Variant
 
 T0 = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 EMAIL = "anna.petit@example.org"
@@ -81,11 +81,6 @@ def make_customer(version: datetime = T0, **changes: Any) -> Customer:
         phone=Phone("06 45 67 89 01", "+33645678901"),
     )
     return replace(customer, **changes)
-
-
-def make_consent(**changes: Any) -> Consent:
-    """A subscription by e-mail."""
-    return replace(Consent(**({"channel": "email", "state": "subscribed", "at": T0, "source": "store"} | changes)))
 
 
 def make_product(version: datetime = T0, **changes: Any) -> Product:

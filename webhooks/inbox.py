@@ -69,13 +69,14 @@ class Limits:
 class _Waiting:
     """One request that waits for its commit."""
 
-    __slots__ = ("done", "row", "size", "until")
+    __slots__ = ("done", "row", "size", "until", "was_tried")
 
     def __init__(self, row: Incoming, size: int, until: float, done: asyncio.Future[None]) -> None:
         self.row = row
         self.size = size
         self.until = until
         self.done = done
+        self.was_tried = False
 
 
 class Inbox:
@@ -191,6 +192,8 @@ class Inbox:
             try:
                 shop_ids = await self._keeper.keep(list(unique.values()), seconds)
             except StoreUnavailable:
+                for waiting in part:
+                    waiting.was_tried = True
                 for rest in (*parts, part):
                     self._queue.extendleft(reversed(rest))
                 await self._keeper.close()
@@ -205,6 +208,9 @@ class Inbox:
             else:
                 for waiting in part:
                     self._finish(waiting)
+                    # It may have been kept the first time, when only the answer was lost: then it is not new now.
+                    if waiting.was_tried and waiting.row.shop_id is not None:
+                        shop_ids.add(waiting.row.shop_id)
                 self._bell.ring(shop_ids)
 
     def _still_waits(self, waiting: _Waiting, now: float) -> bool:

@@ -53,10 +53,33 @@ def save_contacts(session: Session, account_id: int, records: Iterable[Customer 
         .where(col(ContactRow.account_id) == account_id, col(ContactRow.email).in_(emails))
         .order_by(col(ContactRow.email))
         .with_for_update()
-    )
+    ).all()
     for contact in contacts:
         _merge_into(contact, said[contact.email])
     session.flush()
+    _link_companies(session, account_id, sorted({contact.company for contact in contacts if contact.company}), emails)
+
+
+def _link_companies(session: Session, account_id: int, names: Sequence[str], emails: Sequence[str]) -> None:
+    """Find or create the account's Companies by name, and point the contacts at theirs (AC-50)."""
+    if not names:
+        return
+    session.execute(
+        text("""
+            insert into companies (public_id, account_id, name)
+            select r.public_id, :account, r.name from jsonb_populate_recordset(null::companies, cast(:rows as jsonb)) r
+            order by r.name on conflict do nothing
+        """),
+        {"account": account_id, "rows": as_json([{"public_id": public_id("com"), "name": name} for name in names])},
+    )
+    session.execute(
+        text("""
+            update contacts k set company_id = c.id from companies c
+            where k.account_id = :account and k.email = any(:emails) and c.account_id = :account and c.name = k.company
+              and k.company_id is distinct from c.id
+        """),
+        {"account": account_id, "emails": list(emails)},
+    )
 
 
 def link_customers(session: Session, shop_id: int, account_id: int, customer_ids: Sequence[int]) -> None:

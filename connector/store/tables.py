@@ -83,6 +83,17 @@ class PendingInstallRow(SQLModel, table=True):
     finished_shop_id: int | None = columns.ref("shops.id", nullable=True)
 
 
+class CompanyRow(SQLModel, table=True):
+    """An organisation that contacts of an account belong to (AC-50), known by its name."""
+
+    __tablename__ = "companies"
+    __table_args__ = (UniqueConstraint("account_id", "name"),)
+    id: int | None = columns.key()
+    public_id: str = Field(unique=True)
+    account_id: int = columns.ref("accounts.id")
+    name: str
+
+
 class ContactRow(SQLModel, table=True):
     """The same person across an account's shops; a known field is never emptied. `known_at`: field -> instant it was said."""
 
@@ -95,6 +106,7 @@ class ContactRow(SQLModel, table=True):
     first_name: str | None = None
     last_name: str | None = None
     company: str | None = None
+    company_id: int | None = columns.ref("companies.id", nullable=True, index=True, cascade=False)
     phone_raw: str | None = None
     phone_e164: str | None = None
     language: str | None = None

@@ -68,7 +68,8 @@ def test_any_order_and_repetition_of_records_ends_in_the_same_contact(
     records: list[tuple[datetime, str | None, str | None, tuple[str | None, str | None]]], data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations(records)) + data.draw(st.lists(st.sampled_from(records), max_size=4))
-    one, other = {}, {}
+    one: dict[str, Saying] = {}
+    other: dict[str, Saying] = {}
     for record in records:
         one = merge(one, said(*record))
     for record in shuffled:

@@ -33,7 +33,6 @@ def test_each_kind_of_transaction_acts_as_its_role(db: Database, shopify_shop: T
         assert tuple(session.execute(who).one()) == ("connector_system", "", "")
 
 
-@pytest.mark.spec("RL-152")
 def test_every_wait_of_a_connection_is_finite(db: Database) -> None:
     with db.system_transaction("test") as session:
         assert session.execute(text("show statement_timeout")).scalar() == "30s"

@@ -223,13 +223,14 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
     asyncio.run(story())
 
 
-def test_settings_that_cannot_be_made_leave_no_connection_behind(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.store.keeping._SETTLE", "set role nobody_of_this_name")
+@pytest.mark.parametrize("settings", ["set role nobody_of_this_name", "select pg_sleep(5)"])
+def test_settings_that_cannot_be_made_leave_no_connection_behind(db: Database, monkeypatch: pytest.MonkeyPatch, settings: str) -> None:
+    monkeypatch.setattr("connector.store.keeping._SETTLE", settings)
 
     async def story() -> None:
         keeper = Keeper(db.url)
         with pytest.raises(StoreUnavailable):
-            await keeper.open()
+            await keeper.open(0.3)
         assert not keeper.is_open
 
     asyncio.run(story())

@@ -45,3 +45,13 @@ def test_a_sandbox_stays_a_sandbox(database_url: str) -> None:
 @pytest.mark.parametrize("sandbox", [True, False])
 def test_the_right_side_is_let_in(sandbox: bool) -> None:
     migrate.check_side(is_sandbox=sandbox, sandbox=sandbox)
+
+
+def test_only_the_demos_own_database_is_made_anew(fresh_url: str, database_url: str) -> None:
+    migrate.upgrade(fresh_url, sandbox=True)
+    again = migrate.recreate(database_url, "sides")
+    assert again.rpartition("/")[2].partition("?")[0] == "sides"
+    migrate.upgrade(again)
+
+    with pytest.raises(ConfigError, match="made for real stores; it is left alone"):
+        migrate.recreate(database_url, "sides")

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from connector.canonical import Channel, Consent, ConsentState, Phone
+from connector.canonical import Channel, Checkout, Consent, ConsentState, Customer, Order, Phone
 from connector.store import people, records
 from connector.store.db import Database
 from connector.store.people import ConsentWord
@@ -17,6 +17,7 @@ from connector.store.shops import get_shop
 from tests.conftest import TestShop, install
 from tests.factories import EMAIL, T0, at, make_checkout, make_customer, make_order
 
+Record = Customer | Checkout | Order
 PHONE = Phone("06 45 67 89 01", "+33645678901")
 
 
@@ -32,12 +33,12 @@ def word(state: ConsentState, when: datetime, source: str = "store", address: st
 
 @pytest.mark.spec("AC-49")
 def test_a_contact_is_found_by_its_email_without_case(session: Session, shopify_shop: TestShop, rows: Any) -> None:
-    records_ = [
+    told: list[Record] = [
         make_customer(email="ANNA.Petit@example.org"),
         make_checkout(at(1), email=" anna.petit@EXAMPLE.org"),
         make_order(email=EMAIL),
     ]
-    for record in records_:
+    for record in told:
         people.save_contacts(session, account(session, shopify_shop), [record])
 
     assert [row["email"] for row in rows("select email from contacts")] == [EMAIL]
@@ -51,7 +52,7 @@ def test_who_cannot_be_addressed_is_no_contact(session: Session, shopify_shop: T
 
 @pytest.mark.spec("AC-47", "AC-48", "AC-50", "AC-51")
 def test_a_contact_keeps_the_newest_of_each_field_and_is_never_emptied(session: Session, shopify_shop: TestShop, rows: Any) -> None:
-    told = [
+    told: list[Record] = [
         make_checkout(at(5), first_name="Anna", last_name="", company="Petit & Filles", language="fr-FR"),
         make_customer(at(1), first_name="A.", last_name="Petit", company=None, phone=PHONE),
         make_order(at(9), first_name=None, last_name=None),

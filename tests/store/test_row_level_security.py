@@ -41,7 +41,7 @@ class Tenant:
         match table:
             case "accounts":
                 return bool(row.id == self.account)
-            case "contacts":
+            case "contacts" | "companies":
                 return bool(row.account_id == self.account)
             case "shops":
                 return bool(row.id == self.shop)
@@ -203,13 +203,15 @@ def test_the_system_sees_every_tenant(db: Database, tenants: tuple[Tenant, Tenan
 
 
 def test_a_connection_given_back_remembers_neither_role_nor_tenant(db: Database, tenants: tuple[Tenant, Tenant]) -> None:
-    with db.transaction(shop=tenants[0].shop) as session:
+    single = Database(db.url, pool_size=1)
+    with single.transaction(shop=tenants[0].shop) as session:
         assert session.execute(text("select current_user::text")).scalar_one() == APP_ROLE
         process = session.execute(text("select pg_backend_pid()")).scalar_one()
-    with db.engine.connect() as connection:
+    with single.engine.connect() as connection:
         assert connection.execute(text("select pg_backend_pid()")).scalar_one() == process
         assert connection.execute(text("select current_user::text")).scalar_one() not in ROLES
         assert connection.execute(text("select app_shop(), app_account()")).one() == (None, None)
+    single.close()
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,6 @@ def test_a_bell_out_of_order_raises_nothing_and_rings_again_later(bell: Bell, se
     assert broken.is_silent()
 
 
-@pytest.mark.spec("RL-104")
 def test_without_redis_a_ring_raises_nothing(services: Services, sandbox_settings: Settings) -> None:
     settings = sandbox_settings.model_copy(update={"redis_url": SecretStr(f"redis://127.0.0.1:{free_port()}/0")})
     bell = Bell(make_broker(settings), services)
@@ -168,7 +167,6 @@ def test_on_redis_the_rings_of_two_processes_are_one_until_answered(
     other_broker.close()
 
 
-@pytest.mark.spec("RL-104")
 def test_a_flushed_redis_costs_rings_but_rings_go_on(redis_broker: RedisBroker, services: Services, told: list[int]) -> None:
     bell = Bell(redis_broker, services)
     bell.ring(Wake(Job.APPLY.value, 1))

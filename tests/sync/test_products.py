@@ -42,7 +42,6 @@ def reading(world: World, platform: Failing) -> World:
     return replace(world, services=replace(world.services, platforms={"shopify": platform}))
 
 
-@pytest.mark.spec("AC-53", "AC-54", "AC-61")
 def test_unknown_products_are_read_once_and_those_that_are_gone_are_not_asked_for_again(reading: World, platform: Failing) -> None:
     assert products.read_missing(reading.services, reading.shop.id) == 2
     assert products.read_missing(reading.services, reading.shop.id) == 0

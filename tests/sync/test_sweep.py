@@ -88,7 +88,6 @@ def test_cleaning_makes_room_for_the_next_days_and_prunes_whom_nobody_can_reach(
     assert len(parts) == 1
 
 
-@pytest.mark.spec("RL-103")
 def test_two_schedulers_and_a_worker_do_everything_once_without_a_single_outside_ring(
     world: World, sender: FakeSender, sandbox_settings: Settings
 ) -> None:

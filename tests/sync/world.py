@@ -106,7 +106,7 @@ class World:
     def rows(self, statement: str, **values: Any) -> list[Mapping[str, Any]]:
         """Any rows, past all policies; `:shop` is the shop."""
         with self.db.engine.connect() as connection:
-            return list(connection.execute(text(statement), {"shop": self.shop.id} | values).mappings())
+            return [dict(row) for row in connection.execute(text(statement), {"shop": self.shop.id} | values).mappings()]
 
     def execute(self, statement: str, **values: Any) -> None:
         """Change rows behind everybody's back."""

@@ -10,13 +10,14 @@ PORT = ".s.PGSQL.5432"
 
 
 class Line:
-    """A proxy on a unix socket. `url` leads through it."""
+    """A proxy on a unix socket. `url` leads through it; the database's answers come `delay_seconds` later."""
 
     def __init__(self, url: str, directory: Path) -> None:
         parts = urlsplit(url)
         self._target = Path(parse_qs(parts.query)["host"][0]) / PORT
         self._socket = directory / PORT
         self.url = f"{parts.scheme}://{parts.netloc.split('@')[0]}@{parts.path}?host={quote(str(directory), safe='')}"
+        self.delay_seconds = 0.0
         self._server: asyncio.Server | None = None
         self._pipes: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
@@ -50,14 +51,15 @@ class Line:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_unix_connection(self._target)
         self._pipes |= {writer, far_writer}
-        for source, sink in ((reader, far_writer), (far_reader, writer)):
-            pump = asyncio.create_task(self._pump(source, sink))
+        for source, sink, is_answer in ((reader, far_writer, False), (far_reader, writer, True)):
+            pump = asyncio.create_task(self._pump(source, sink, is_answer))
             self._pumps.add(pump)
             pump.add_done_callback(self._pumps.discard)
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, is_answer: bool) -> None:
         with suppress(OSError):
             while data := await source.read(65_536):
+                await asyncio.sleep(self.delay_seconds if is_answer else 0)
                 await self._flows.wait()
                 sink.write(data)
                 await sink.drain()

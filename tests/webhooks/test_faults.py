@@ -111,6 +111,22 @@ async def test_a_look_up_survives_a_connection_that_was_lost_unnoticed(
         assert (await post(stand, shopify_shop, 1))[0] == 200
 
 
+async def test_a_slow_database_slows_no_answer_beyond_a_second(
+    db: Database, vault: Vault, shopify_shop: TestShop, socket_dir: Path
+) -> None:
+    async with line_to(db.url, socket_dir) as line, open_door(line.url, vault) as stand:
+        assert (await post(stand, shopify_shop, 0))[0] == 200
+        line.delay_seconds = 0.3
+        requests = []
+        for number in range(1, 301):
+            requests.append(asyncio.create_task(post(stand, shopify_shop, number)))
+            await asyncio.sleep(0.005)
+        answers = await asyncio.gather(*requests)
+    assert {status for status, _ in answers} == {200}
+    assert sorted(seconds for _, seconds in answers)[297] < 1.0
+    assert count(db) == 301
+
+
 async def test_figures_that_cannot_be_written_are_given_up(db: Database, vault: Vault, socket_dir: Path) -> None:
     async with line_to(db.url, socket_dir) as line, open_door(line.url, vault) as stand:
         assert (await stand.post(sign(BODY, shop="stranger.myshopify.com"))).status == 200

@@ -1,13 +1,14 @@
 """How the inbox batches, bounds, isolates and gives up."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 from sqlalchemy import text
 
 from connector.store.db import Database
+from connector.store.deliveries import Incoming
 from connector.store.keeping import Keeper, StoreUnavailable
 from connector.store.sealed import Vault
 from tests.conftest import TestShop
@@ -153,6 +154,21 @@ async def test_a_connection_lost_while_bad_rows_are_sought_loses_nothing(lost: i
     assert outcomes == ["kept"] * 3 + ["Unkeepable"] + ["kept"] * 4
     assert sorted(keeper.kept) == [make_incoming(number).key for number in range(8) if number != 3]
     assert len(keeper.batches) > lost
+
+
+async def test_a_shop_is_woken_though_only_the_answer_of_the_commit_was_lost() -> None:
+    class Forgetful(FakeKeeper):
+        async def keep(self, rows: Sequence[Incoming], seconds: float) -> set[int]:
+            new = await super().keep(rows, seconds)
+            if len(self.batches) == 1:
+                raise StoreUnavailable("the answer was lost")
+            return new
+
+    keeper, woken = Forgetful(), list[int]()
+    keeper.gate.set()
+    async with opened(keeper, woken=woken) as inbox:
+        assert await outcome_of(inbox, 1, 7) == "kept"
+    assert (keeper.batches, woken) == ([1, 1], [7])
 
 
 async def test_a_request_waits_no_longer_than_promised() -> None:

@@ -44,6 +44,7 @@ POLICIES = {
     "shops": "id = app_shop() or account_id = app_account()",
     "accounts": "id = app_account() or id = (select account_id from shops where id = app_shop())",
     "contacts": OF_ACCOUNT,
+    "companies": OF_ACCOUNT,
     "audit_entries": "shop_id = app_shop() or account_id = app_account()",
 }
 SYSTEM_TABLES = ("app_clock", "pending_installs", "unknown_shops")
@@ -188,6 +189,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("platform", "shop_ref", "topic", name=op.f("pk_unknown_shops")),
     )
     op.create_table(
+        "companies",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_companies_account_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_companies")),
+        sa.UniqueConstraint("account_id", "name", name=op.f("uq_companies_account_id_name")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_companies_public_id")),
+    )
+    op.create_table(
         "contacts",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -196,15 +208,18 @@ def upgrade() -> None:
         sa.Column("first_name", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("last_name", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("company", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("company_id", sa.BigInteger(), nullable=True),
         sa.Column("phone_raw", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("phone_e164", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("language", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("known_at", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False),
+        sa.ForeignKeyConstraint(["company_id"], ["companies.id"], name=op.f("fk_contacts_company_id"), ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_contacts_account_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contacts")),
         sa.UniqueConstraint("account_id", "email", name=op.f("uq_contacts_account_id_email")),
         sa.UniqueConstraint("public_id", name=op.f("uq_contacts_public_id")),
     )
+    op.create_index(op.f("ix_contacts_company_id"), "contacts", ["company_id"], unique=False)
     op.create_table(
         "shops",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -741,7 +756,9 @@ def downgrade() -> None:
     op.drop_table("audit_entries")
     op.drop_index(op.f("ix_shops_account_id"), table_name="shops")
     op.drop_table("shops")
+    op.drop_index(op.f("ix_contacts_company_id"), table_name="contacts")
     op.drop_table("contacts")
+    op.drop_table("companies")
     op.drop_table("unknown_shops")
     op.drop_table("delivery_bodies")
     op.drop_table("app_clock")
