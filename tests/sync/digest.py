@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from connector.store.db import Database
 
-_OURS = "- '{id,public_id,shop_id,account_id,contact_id,checkout_id,order_id,converted_order_id}'::text[]"
+_OURS = "- '{id,public_id,shop_id,account_id,contact_id,company_id,checkout_id,order_id,converted_order_id}'::text[]"
 _DIGEST = text(f"""
     select 'checkouts' as what, (to_jsonb(c) {_OURS} || jsonb_build_object('converted_by_order', o.platform_id))::text as row
       from checkouts c left join orders o on o.id = c.converted_order_id where c.shop_id = :shop
@@ -19,8 +19,8 @@ _DIGEST = text(f"""
       from order_lines l join orders o on o.id = l.order_id where l.shop_id = :shop
     union all select 'customers', (to_jsonb(c) {_OURS} || jsonb_build_object('contact', k.email))::text
       from customers c left join contacts k on k.id = c.contact_id where c.shop_id = :shop
-    union all select 'contacts', (to_jsonb(k) {_OURS})::text
-      from contacts k join shops s on s.account_id = k.account_id where s.id = :shop
+    union all select 'contacts', (to_jsonb(k) {_OURS} || jsonb_build_object('linked_company', y.name))::text
+      from contacts k join shops s on s.account_id = k.account_id left join companies y on y.id = k.company_id where s.id = :shop
     union all select 'consents', (to_jsonb(c) {_OURS})::text from consents c where c.shop_id = :shop
     union all select 'removals', (to_jsonb(r) {_OURS})::text from removals r where r.shop_id = :shop
     order by 1, 2
