@@ -12,7 +12,6 @@ from tests.integrations.shopify_bodies import ANNA, body_of, checkout, customer,
 
 
 class TestCheckoutFields:
-    @pytest.mark.spec("AC-46")
     def test_one_delivery_brings_every_mapped_field_at_once(self) -> None:
         found = checkout()
         mapped = (found.first_name, found.last_name, found.email, found.company, found.phone, found.total, found.shipping_method)
@@ -53,7 +52,6 @@ class TestCheckoutFields:
     def test_a_half_typed_email_is_none(self) -> None:
         assert checkout(lambda body: body.update(email="anna@exam") or body.pop("customer")).email is None
 
-    @pytest.mark.spec("AC-50")
     def test_the_company_comes_from_the_default_address_only(self) -> None:
         assert checkout().company == "Petit & Filles"
 

@@ -177,6 +177,7 @@ def test_without_own_words_nothing_stands_in_their_place() -> None:
     assert "\n\n\n" not in text_of(CONTENT)
 
 
+@pytest.mark.spec("SQ-16")
 def test_footer_names_the_store_and_offers_to_unsubscribe() -> None:
     page, text = page_of(CONTENT), text_of(CONTENT)
     assert page.link("Unsubscribe from these reminders").href == UNSUBSCRIBE
