@@ -19,7 +19,7 @@ from connector.errors import ConfigError, ConnectorError
 from connector.platforms import TransientError
 from connector.store import embedded
 from connector.store import migrate as migrations
-from connector.web.app import make_app
+from connector.web.app import make_app, settle_memory
 from connector.web.composition import Composition, compose
 from integrations.registry import make_transport
 from sync.schedule import Scheduler
@@ -167,8 +167,10 @@ def _listen(composition: Composition) -> None:
     """Serve until told to end. uvicorn raises the signal again when it is done: let that end us in order, not at once."""
     settings = composition.settings
     signal.signal(signal.SIGTERM, _leave)
+    app = make_app(composition)
+    settle_memory()
     uvicorn.run(
-        make_app(composition),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,

@@ -1,5 +1,6 @@
 """The composition root of the web: the webhook door in front, the pages and the API behind it."""
 
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -40,6 +41,17 @@ def make_app(composition: Composition) -> Door:
         await directory.stop()
 
     return Door(services.platforms, inbox, directory, max_body=settings.max_body_bytes, inner=make_pages(composition, lifespan))
+
+
+def settle_memory() -> None:
+    """
+    Spare the garbage collector what lives as long as the process: call it once, when everything is loaded and made.
+
+    A full collection walks every object; with our modules loaded one such pause shows in the door's slowest answers.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def make_pages(composition: Composition, lifespan: Lifespan | None = None) -> SecurityHeaders:

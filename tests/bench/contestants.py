@@ -22,7 +22,7 @@ from connector.config import Settings
 from connector.store.db import engine_url
 from connector.store.inbox_tables import DeliveryBodyRow, DeliveryRow
 from connector.store.tables import ShopRow
-from connector.web.app import make_app
+from connector.web.app import make_app, settle_memory
 from connector.web.composition import compose
 from webhooks.door import Door
 
@@ -146,4 +146,6 @@ def door() -> Door:
     )
     parts = ExitStack()
     atexit.register(parts.close)
-    return make_app(parts.enter_context(compose(settings)))
+    app = make_app(parts.enter_context(compose(settings)))
+    settle_memory()
+    return app

@@ -164,7 +164,10 @@ def test_deliveries_can_be_found_by_state_and_by_key(db: Database, shopify_shop:
         assert deliveries.ids_in_state(session, shopify_shop.id, "quarantined") == [first.id]
         assert deliveries.ids_in_state(session, shopify_shop.id, "pending") == [second.id]
         states = deliveries.states_of(session, [rows[0].key, rows[2].key, b"unknown"])
-    assert states == {rows[0].key: ("quarantined", "json"), rows[2].key: ("pending", None)}
+        assert states == {rows[0].key: ("quarantined", "json"), rows[2].key: ("pending", None)}
+        assert deliveries.has_pending(session, shopify_shop.id)
+        deliveries.mark(session, [Outcome(second.id, "applied")])
+        assert not deliveries.has_pending(session, shopify_shop.id)
 
 
 def test_a_batch_with_a_bad_row_is_refused_as_a_whole(db: Database, shopify_shop: TestShop) -> None:

@@ -100,6 +100,8 @@ begin
            and not exists (select 1 from public.delivery_bodies_rest where received_on = day) then
             execute format('create table public.%I (like public.delivery_bodies including all)', part);
             execute format('alter table public.%I alter column body set storage external', part);
+            -- A body that fits a page stays in its row: a fifth less work than four pieces with an index entry each.
+            execute format('alter table public.%I set (toast_tuple_target = 8160)', part);
             execute format(
                 'alter table public.delivery_bodies attach partition public.%I for values from (%L) to (%L)', part, day, day + 1
             );
