@@ -8,7 +8,6 @@ means that we could not keep the delivery and the sender should try again.
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -23,6 +22,7 @@ from webhooks.inbox import Inbox, InboxFull, Unkeepable
 PREFIX = "/webhooks/"
 MAX_TEXT = 255
 MAX_HEADERS = 16_384
+MOST_NAMES = 1_000
 RETRY_AFTER = b"5"
 
 Scope = MutableMapping[str, Any]
@@ -194,20 +194,23 @@ def _declared_length(headers: Headers) -> int:
 
 def _kept_headers(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The headers worth keeping as `name: value` lines, without signatures and without characters that text cannot hold."""
-    lines = [start + value for name, value in headers if (start := _start_of_line(name))]
+    lines = [start + value for name, value in headers if (start := _LINES[name])]
     text = b"\n".join(lines)
     if text.count(b"\n") >= len(lines):  # a line break inside a value would look like another header
         text = b"\n".join([line.replace(b"\n", b"") for line in lines])
     return text.translate(None, _CONTROLS)[:MAX_HEADERS].decode("latin-1") + "\n"
 
 
-@lru_cache(maxsize=1024)
-def _start_of_line(name: bytes) -> bytes:
-    """`name: ` for a header that is kept, else nothing."""
-    if name.endswith((b"hmac-sha256", b"signature")):
-        return b""
-    is_kept = name.startswith((b"x-shopify-", b"shopify-", b"x-wc-webhook-")) or name in (b"content-type", b"user-agent")
-    return name + b": " if is_kept else b""
+class _Lines(dict[bytes, bytes]):
+    """How the line of a header begins, `name: `; empty for one that is not kept. Remembers the names it has met, in bounds."""
+
+    def __missing__(self, name: bytes) -> bytes:
+        is_secret = name.endswith((b"hmac-sha256", b"signature"))
+        is_kept = name.startswith((b"x-shopify-", b"shopify-", b"x-wc-webhook-")) or name in (b"content-type", b"user-agent")
+        line = name + b": " if is_kept and not is_secret else b""
+        if len(self) < MOST_NAMES:
+            self[name] = line
+        return line
 
 
 def _clean(text: str) -> str:
@@ -217,5 +220,6 @@ def _clean(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()[:MAX_TEXT]
 
 
+_LINES = _Lines()
 _SHOP_KEY = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 _CONTROLS = bytes({*range(32), *range(127, 160)} - {10})

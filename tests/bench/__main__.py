@@ -67,7 +67,11 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     with ExitStack() as stack:
         directory = ROOT / "var" / "bench"
-        url = stack.enter_context(_database(stack.enter_context(embedded.start(directory))))
+        server = stack.enter_context(embedded.start(directory))
+        if not server.is_owner:
+            print("another benchmark is running: two at once measure nothing")
+            return 2
+        url = stack.enter_context(_database(server))
         secret = secrets.token_hex(16)
         ports = {name: stack.enter_context(_server(factory, url, secret, directory)) for name, factory in CONTESTANTS.items()}
         connection = stack.enter_context(psycopg.connect(url, autocommit=True))

@@ -353,7 +353,6 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "state in ('pending', 'applied', 'no_meaning_yet', 'after_uninstall', 'quarantined')", name=op.f("ck_deliveries_state")
         ),
-        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_deliveries_shop_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint("key", name=op.f("uq_deliveries_key")),
     )
