@@ -172,8 +172,8 @@ def test_deliveries_can_be_found_by_state_and_by_key(db: Database, shopify_shop:
 
 def test_a_batch_with_a_bad_row_is_refused_as_a_whole(db: Database, shopify_shop: TestShop) -> None:
     bad = [
-        incoming(2, 999_999),
         incoming(2, shopify_shop.id, topic="a\x00b"),
+        incoming(2, shopify_shop.id, headers="a\x00b"),
         incoming(2, shopify_shop.id, topic="\ud800"),
         incoming(2, 2**70),
     ]

@@ -6,11 +6,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import text
+
 from connector.platforms import Platform
+from connector.store.db import Database
 from connector.store.deliveries import Incoming
 from connector.store.keeping import Keeper, ShopReader, StoreUnavailable
 from connector.store.sealed import Vault
-from tests.fakes import FakePlatform
+from tests.conftest import TestShop
+from tests.fakes import FakePlatform, sign
 from webhooks.directory import ShopDirectory
 from webhooks.door import App, Door, Message, Receive, Scope, Send
 from webhooks.inbox import Inbox, Limits
@@ -167,3 +171,22 @@ class FakeKeeper:
     async def close(self) -> None:
         """Closed."""
         self.is_open = False
+
+
+def kept(db: Database) -> list[dict[str, Any]]:
+    """Everything in the inbox, with its body."""
+    with db.system_transaction("look at the inbox") as session:
+        rows = session.execute(
+            text("select d.*, b.headers, b.body from deliveries d join delivery_bodies b on b.delivery_id = d.id order by d.id")
+        )
+        return [dict(row) for row in rows.mappings()]
+
+
+def woo_path(shop: TestShop) -> str:
+    """The shop's own webhook address."""
+    return f"/webhooks/woocommerce/{shop.shop_key}"
+
+
+def woo_sign(shop: TestShop, body: bytes = BODY, **more: str) -> dict[bytes, bytes]:
+    """A delivery signed by the shop."""
+    return sign(body, shop.webhook_secret.encode(), **more)
