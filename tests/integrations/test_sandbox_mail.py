@@ -244,4 +244,6 @@ def test_a_shopper_opens_a_link_of_a_mail_and_unsubscribes_with_one_click(
 
 
 def test_a_catcher_that_was_never_started_can_be_stopped(tmp_path: Path) -> None:
-    MailCatcher(Clock()).stop()
+    catcher = MailCatcher(Clock())
+    catcher.stop()
+    assert catcher.messages() == []

@@ -153,6 +153,8 @@ def test_a_sandbox_that_was_never_started_can_be_stopped(tmp_path: Path) -> None
     world = Sandbox(tmp_path, Clock())
     world.stop()
     world.stop()
+    assert world.next_due() is None
+    assert world.mail.messages() == []
 
 
 def test_the_configuration_file_decides_topics_and_addresses(tmp_path: Path) -> None:

@@ -26,7 +26,9 @@ def test_a_shop_without_any_contact_details_cannot_activate_and_is_told_why(emai
 
 @pytest.mark.parametrize(("email", "address"), [("bonjour@demo.example", None), (None, "8 rue du Bac")])
 def test_one_kind_of_contact_details_is_enough(email: str | None, address: str | None) -> None:
-    check(facts(FakeShop(contact_email=email, contact_address=address), can_send_mail=True))
+    known = facts(FakeShop(contact_email=email, contact_address=address), can_send_mail=True)
+    assert known.has_contact
+    check(known)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from connector.config import Settings
 from connector.store.db import Wake
@@ -55,6 +56,8 @@ def test_a_ring_becomes_work(world: World, bell: Bell) -> None:
         bell.ring(Wake(Job.APPLY.value, world.shop.id))
         wait_until(lambda: len(world.rows("select * from checkouts")) == 1)
         wait_until(bell.is_silent)
+
+    assert [row["platform_id"] for row in world.rows("select * from checkouts")] == ["tok-1"]
 
 
 def test_rings_for_the_same_work_are_one_until_it_is_answered(bell: Bell, told: list[int], services: Services) -> None:
@@ -127,8 +130,11 @@ def test_without_redis_a_ring_raises_nothing(services: Services, sandbox_setting
     settings = sandbox_settings.model_copy(update={"redis_url": SecretStr(f"redis://127.0.0.1:{free_port()}/0")})
     bell = Bell(make_broker(settings), services)
 
-    bell.ring(Wake(Job.APPLY.value, 1))
-    bell.clear(Wake(Job.APPLY.value, 1))
+    with capture_logs() as said:
+        bell.ring(Wake(Job.APPLY.value, 1))
+        bell.clear(Wake(Job.APPLY.value, 1))
+
+    assert {"bell.out_of_order", "bell.mark_stays"} <= {entry["event"] for entry in said}
 
 
 @pytest.fixture
@@ -174,3 +180,5 @@ def test_a_flushed_redis_costs_rings_but_rings_go_on(redis_broker: RedisBroker, 
     bell.ring(Wake(Job.APPLY.value, 1))
     with working(bell):
         wait_until(lambda: told == [1])
+
+    assert told == [1]

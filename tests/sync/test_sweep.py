@@ -124,5 +124,6 @@ def test_a_turn_that_fails_comes_round_again(world: World, monkeypatch: pytest.M
     thread = threading.Thread(target=scheduler.run)
     thread.start()
     wait_until(lambda: len(turns) >= 3)
+    assert thread.is_alive()
     scheduler.stop()
     thread.join()

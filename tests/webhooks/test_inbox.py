@@ -270,12 +270,13 @@ async def test_a_wake_that_fails_or_hangs_holds_up_no_delivery() -> None:
 
 
 async def test_a_bell_that_never_rang_can_be_stopped() -> None:
-    bell = Bell(lambda shop_id: None)
-    bell.stop()
-    bell = Bell(lambda shop_id: None)
+    woken: list[int] = []
+    Bell(woken.append).stop()
+    bell = Bell(woken.append)
     bell.start()
     bell.ring(set())
     await asyncio.to_thread(bell.stop)
+    assert woken == []
 
 
 @pytest.mark.spec("RL-109")
