@@ -5,15 +5,16 @@ from typing import Any
 
 import dramatiq
 import structlog
+from dramatiq.middleware import Interrupt
 
 from connector.store.db import Wake
 from sync import abandon, apply, products, send
 from sync.jobs import QUEUE_OF, Job
 from sync.services import Services
 
-TIME_LIMIT_MS = 600_000
-SEND_LIMIT_MS = 360_000
-"""A worker must not be interrupted between a hand-over and its record: as long as a send lease."""
+TIME_LIMIT_MS = 120_000
+SEND_LIMIT_MS = 390_000
+"""A worker must not be interrupted between a hand-over and its record: longer than a send lease."""
 MAX_AGE_MS = 600_000
 
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ def _actor(
         clear(Wake(job.value, shop_id))
         try:
             work(services, shop_id)
-        except Exception as error:
+        except (Exception, Interrupt) as error:
             log.warning("job.failed", job=job.value, shop_id=shop_id, error=type(error).__name__)
 
     options: dict[str, Any] = {"time_limit": SEND_LIMIT_MS if job is Job.SEND else TIME_LIMIT_MS, "max_age": MAX_AGE_MS}

@@ -1,9 +1,9 @@
 """
-The doorbell: dramatiq on Redis between processes, or in memory within one. Losing it loses no work, only minutes at most.
+The doorbell: dramatiq on Redis between processes, or in memory within one. Losing it loses no work: rows say what is to be done.
 
 Wakes are coalesced: while one for a shop and job has not been answered, another is not queued; the mark is cleared before
-the work claims its rows, so no wake is lost. Between processes the marks lie in Redis and vanish after a minute, so that a
-wake that got lost there holds up the next one no longer than that.
+the work claims its rows, so no wake is lost. Between processes the marks lie in Redis and vanish after seconds, so that a
+wake that got lost there, or died with its worker, holds up the next one no longer than that.
 """
 
 import threading
@@ -25,7 +25,9 @@ from sync.services import Services
 HEARTBEAT_MS = 5_000
 ALWAYS = 1_000_000
 IDLE_MS = 50
-MARK_SECONDS = 60
+MARK_SECONDS = 5
+ANSWER_SECONDS = 3.0
+CONNECT_SECONDS = 2.0
 MARKS = "connector:mark"
 
 log = structlog.get_logger()
@@ -43,17 +45,25 @@ def make_broker(settings: Settings) -> dramatiq.Broker:
         broker: dramatiq.Broker = StubBroker(middleware=middleware)
     else:
         url = settings.redis_url.get_secret_value()
-        broker = RedisBroker(  # type: ignore[no-untyped-call]
+        broker = _ClosingRedisBroker(  # type: ignore[no-untyped-call]
             url=url,
             middleware=middleware,
             heartbeat_timeout=HEARTBEAT_MS,
             maintenance_chance=ALWAYS,
-            socket_timeout=10,
-            socket_connect_timeout=5,
+            socket_timeout=ANSWER_SECONDS,
+            socket_connect_timeout=CONNECT_SECONDS,
         )
     for queue in Queue:
         broker.declare_queue(queue.value)
     return broker
+
+
+class _ClosingRedisBroker(RedisBroker):
+    """dramatiq leaves the connections to the garbage collector; we close what we opened."""
+
+    def close(self) -> None:
+        super().close()
+        self.client.connection_pool.disconnect()
 
 
 class Bell:
@@ -84,9 +94,31 @@ class Bell:
         """True if no wake waits in this process; on Redis, where others answer too, if nothing is marked as waiting."""
         return self._marks.is_empty()
 
-    def worker(self, threads: int) -> Worker:
-        """A worker with that many threads; start() and stop() it."""
-        return Worker(self._broker, worker_threads=threads, worker_timeout=IDLE_MS)
+    def worker(self, threads: int) -> "Workforce":
+        """Threads that answer, that many for each queue; start() and stop() them."""
+        return Workforce(self._broker, threads)
+
+
+class Workforce:
+    """One dramatiq worker for each queue, so that no kind of work can take the threads of another."""
+
+    def __init__(self, broker: dramatiq.Broker, threads: int) -> None:
+        self._broker = broker
+        self._workers = [Worker(broker, queues={queue.value}, worker_threads=threads, worker_timeout=IDLE_MS) for queue in Queue]
+
+    def start(self) -> None:
+        """Begin. dramatiq enforces the time limits of actors only in a process that says it has booted."""
+        self._broker.emit_after("process_boot")
+        for worker in self._workers:
+            worker.start()
+
+    def stop(self, timeout: int) -> None:
+        """Finish what runs, for `timeout` milliseconds at most; what waits is left to others."""
+        leaving = [threading.Thread(target=worker.stop, kwargs={"timeout": timeout}) for worker in self._workers]
+        for thread in leaving:
+            thread.start()
+        for thread in leaving:
+            thread.join()
 
 
 class _LocalMarks:

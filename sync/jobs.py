@@ -13,10 +13,14 @@ class Job(StrEnum):
 
 
 class Queue(StrEnum):
-    """What comes in is handled before what goes out waits for it."""
+    """
+    One per kind of waiting, each with threads of its own: a mail server that hangs holds up no delivery, and a store that
+    answers slowly holds up no mail.
+    """
 
     INBOUND = "inbound"
     OUTBOUND = "outbound"
+    STORES = "stores"
 
 
-QUEUE_OF = {Job.APPLY: Queue.INBOUND, Job.ABANDON: Queue.INBOUND, Job.PRODUCTS: Queue.OUTBOUND, Job.SEND: Queue.OUTBOUND}
+QUEUE_OF = {Job.APPLY: Queue.INBOUND, Job.ABANDON: Queue.INBOUND, Job.PRODUCTS: Queue.STORES, Job.SEND: Queue.OUTBOUND}

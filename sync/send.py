@@ -25,7 +25,8 @@ from sync.jobs import Job
 from sync.services import Services
 
 BATCH = 100
-BATCH_SECONDS = 20.0
+SLICE_SECONDS = 2.0
+"""After so long a shop goes to the end of the line: others' messages wait no longer for a shop that has thousands."""
 RETRY_MINUTES = (1, 5, 15, 60, 180, 360)
 """Pauses after refusals for now; after the last one the message is given up, so a reminder is never a day late."""
 
@@ -49,14 +50,14 @@ class Claimed:
 
 def send_messages(services: Services, shop_id: int, limit: int = BATCH) -> int:
     """
-    Send a shop's due messages, up to `limit` and for about 20 seconds; returns how many were claimed.
+    Send a shop's due messages, up to `limit` and for about two seconds; returns how many were claimed.
 
     Without a Sender nothing is claimed. What is left over waits at the end of the line.
     """
     if services.mail is None:
         return 0
     began, count = time.monotonic(), 0
-    while count < limit and time.monotonic() - began < BATCH_SECONDS:
+    while count < limit and time.monotonic() - began < SLICE_SECONDS:
         claimed = claim(services, shop_id)
         if claimed is None:
             return count

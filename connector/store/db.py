@@ -6,13 +6,16 @@ that shop or account; `system_transaction(reason)` acts as `connector_system` an
 installs. The login role is only used by migrations. Wakes asked for inside a transaction ring after its commit.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+import psycopg
 import structlog
+from psycopg.abc import PQGen
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import OperationalError
@@ -20,12 +23,38 @@ from sqlmodel import Session as Session
 
 APP_ROLE = "connector_app"
 SYSTEM_ROLE = "connector_system"
-STATEMENT_TIMEOUT_MS = 30_000
+STATEMENT_TIMEOUT_MS = 15_000
 LOCK_TIMEOUT_MS = 10_000
+ANSWER_SECONDS = 20.0
+"""Longer than the server's own limit of a statement: reached only if server or network answer nothing at all."""
+CONNECT_SECONDS = 5
 PASSING_STATES = ("08", "40", "53", "55P03", "57P")
 """SQLSTATEs, or how they begin: connection lost, deadlock, out of room, lock not available, server stopping."""
 
+R = TypeVar("R")
+
 log = structlog.get_logger()
+
+
+class AnsweringConnection(psycopg.Connection[Any]):
+    """
+    A connection on which nothing waits for ever: a server that accepts and never answers is given up.
+
+    The server's limits do not help when it cannot be heard, and TCP calls a silent line a good one.
+    """
+
+    answer_seconds = ANSWER_SECONDS
+
+    def wait(self, gen: PQGen[R], interval: float = 0.1, timeout: float | None = None) -> R:
+        """As psycopg's; without an answer in time the line is cut. Raises OperationalError."""
+        limit = timeout or self.answer_seconds
+        began = time.monotonic()
+        try:
+            return super().wait(gen, interval, limit)
+        except psycopg.OperationalError:
+            if time.monotonic() - began >= limit:
+                self.pgconn.finish()
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +86,9 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=5,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 5, "options": f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_MS}"},
+            connect_args={"connect_timeout": CONNECT_SECONDS, "options": f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_MS}"},
         )
+        event.listen(self.engine, "do_connect", _connect)
         event.listen(self.engine, "connect", _set_timeouts)
         self._ring: Callable[[Wake], None] = lambda wake: None
 
@@ -126,6 +156,10 @@ _SCOPE = text(
 
 def _text(value: int | None) -> str:
     return "" if value is None else str(value)
+
+
+def _connect(dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> AnsweringConnection:
+    return AnsweringConnection.connect(*arguments, **options)
 
 
 def _set_timeouts(connection: Any, record: Any) -> None:

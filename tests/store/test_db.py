@@ -35,7 +35,7 @@ def test_each_kind_of_transaction_acts_as_its_role(db: Database, shopify_shop: T
 
 def test_every_wait_of_a_connection_is_finite(db: Database) -> None:
     with db.system_transaction("test") as session:
-        assert session.execute(text("show statement_timeout")).scalar() == "30s"
+        assert session.execute(text("show statement_timeout")).scalar() == "15s"
         assert session.execute(text("show lock_timeout")).scalar() == "10s"
         assert session.execute(text("show timezone")).scalar() == "UTC"
 

@@ -1,6 +1,7 @@
 """The doorbell, in memory and on a real Redis server: a ring becomes work, and losing rings loses no work."""
 
 import threading
+import time
 from collections.abc import Iterator
 
 import dramatiq
@@ -13,7 +14,7 @@ from structlog.testing import capture_logs
 from connector.config import Settings
 from connector.store.db import Wake
 from sync import actors
-from sync.broker import MARKS, Bell, make_broker
+from sync.broker import MARK_SECONDS, MARKS, Bell, make_broker
 from sync.jobs import QUEUE_OF, Job
 from sync.services import Services
 from tests.sync.bodies import shopify_checkout
@@ -91,6 +92,47 @@ def test_a_ring_during_the_work_is_answered_afterwards(monkeypatch: pytest.Monke
         wait_until(lambda: times == [7, 7])
 
 
+def test_work_that_hangs_holds_up_no_work_of_another_kind(monkeypatch: pytest.MonkeyPatch, services: Services) -> None:
+    hanging, go_on, done = threading.Semaphore(0), threading.Event(), []
+
+    def hang(services: Services, shop: int) -> None:
+        hanging.release()
+        assert go_on.wait(PATIENCE)
+
+    monkeypatch.setattr(actors, "WORK", dict.fromkeys(Job, hang) | {Job.APPLY: lambda services, shop: done.append(shop)})
+    bell = Bell(make_broker(services.settings), services)
+    with working(bell, threads=2):
+        for shop in range(4):
+            bell.ring(Wake(Job.SEND.value, shop))
+            bell.ring(Wake(Job.PRODUCTS.value, shop))
+        for _ in range(4):
+            assert hanging.acquire(timeout=PATIENCE)
+        bell.ring(Wake(Job.APPLY.value, 9))
+        wait_until(lambda: done == [9])
+        go_on.set()
+
+
+def test_a_job_without_an_end_is_ended(monkeypatch: pytest.MonkeyPatch, services: Services) -> None:
+    ended: list[int] = []
+
+    def never_end(services: Services, shop: int) -> None:
+        try:
+            while True:
+                time.sleep(0.01)
+        finally:
+            ended.append(shop)
+
+    monkeypatch.setattr(actors, "WORK", dict.fromkeys(Job, never_end))
+    monkeypatch.setattr(actors, "TIME_LIMIT_MS", 200)
+    bell = Bell(make_broker(services.settings), services)
+    with working(bell, threads=1), capture_logs() as said:
+        bell.ring(Wake(Job.APPLY.value, 5))
+        wait_until(lambda: ended == [5])
+        wait_until(lambda: "job.failed" in {entry["event"] for entry in said})
+
+    assert [entry["error"] for entry in said if entry["event"] == "job.failed"] == ["TimeLimitExceeded"]
+
+
 def test_a_failing_job_stops_nothing_and_leaves_no_dead_letter(monkeypatch: pytest.MonkeyPatch, services: Services) -> None:
     done: list[int] = []
 
@@ -165,7 +207,7 @@ def test_on_redis_the_rings_of_two_processes_are_one_until_answered(
     for _ in range(3):
         one.ring(Wake(Job.APPLY.value, 1))
         other.ring(Wake(Job.APPLY.value, 1))
-    assert 0 < redis_broker.client.ttl(f"{MARKS}:{Job.APPLY.value}:1") <= 60
+    assert 0 < redis_broker.client.ttl(f"{MARKS}:{Job.APPLY.value}:1") <= MARK_SECONDS <= 5, "or work in flight on a killed worker waits"
     with working(other):
         wait_until(one.is_silent)
         one.ring(Wake(Job.APPLY.value, 1))

@@ -282,7 +282,7 @@ def test_a_long_queue_goes_to_the_end_of_the_line(world: World, sender: FakeSend
 
     assert send.send_messages(world.services, world.shop.id, limit=2) == 2
     assert rung == ["send_messages"]
-    monkeypatch.setattr(send, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(send, "SLICE_SECONDS", 0.0)
     assert send.send_messages(world.services, world.shop.id) == 0
     assert rung == ["send_messages"] * 2
     assert len(sender.handed) == 2
