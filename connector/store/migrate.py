@@ -4,36 +4,55 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from connector.errors import ConfigError
-from connector.store.db import engine_url, libpq_url
+from connector.store.db import CONNECT_SECONDS, engine_url, libpq_url
 
 SCRIPTS = Path(__file__).parent / "migrations"
+OLDEST = 150_000
+CONNECT = {"connect_timeout": CONNECT_SECONDS, "client_encoding": "utf8"}
+"""The encoding is said aloud: without it the driver gives bytes for the texts of a database without one."""
 
 
 def upgrade(url: str, *, sandbox: bool = False) -> None:
     """
     Run all migrations. A database is marked as a sandbox when it is made and never changes sides.
 
-    Raises ConfigError if `sandbox` contradicts the mark: a production process must not run on pretend data, nor the
+    Raises ConfigError, before anything is changed, if the server is older than PostgreSQL 15, the database cannot be reached
+    or does not hold UTF-8, or `sandbox` contradicts the mark: a production process must not run on pretend data, nor the
     sandbox's clock on a real store's database.
     """
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
     config.attributes["url"] = url
-    engine = create_engine(engine_url(url))
+    engine = create_engine(engine_url(url), connect_args=CONNECT)
     try:
         with engine.begin() as connection:
-            is_new = connection.execute(text("select to_regclass('public.app_clock') is null")).scalar_one()
+            is_new = _inspect(connection, sandbox=sandbox)
         command.upgrade(config, "head")
-        with engine.begin() as connection:
-            if is_new and sandbox:
+        if is_new and sandbox:
+            with engine.begin() as connection:
                 connection.execute(text("update app_clock set is_sandbox = true"))
-            is_sandbox = connection.execute(text("select is_sandbox from app_clock")).scalar_one()
+    except OperationalError as error:
+        raise ConfigError(f"The database cannot be reached: {error.orig}") from error
     finally:
         engine.dispose()
-    check_side(is_sandbox=is_sandbox, sandbox=sandbox)
+
+
+def _inspect(connection: Connection, *, sandbox: bool) -> bool:
+    """Whether the database is still empty. Raises ConfigError if it cannot be ours."""
+    version, encoding, is_new = connection.execute(
+        text("select current_setting('server_version_num')::int, current_setting('server_encoding'), to_regclass('app_clock') is null")
+    ).one()
+    if version < OLDEST:
+        raise ConfigError(f"Connector needs PostgreSQL {OLDEST // 10000} or newer; this server is {version // 10000}.")
+    if encoding != "UTF8":
+        raise ConfigError(f"The database holds {encoding}. Create one with encoding UTF8: shoppers' names do not fit anything less.")
+    if not is_new:
+        check_side(is_sandbox=connection.execute(text("select is_sandbox from app_clock")).scalar_one(), sandbox=sandbox)
+    return bool(is_new)
 
 
 def check_side(*, is_sandbox: bool, sandbox: bool) -> None:
