@@ -18,7 +18,7 @@ import structlog
 from psycopg.abc import PQGen
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session as Session
 
 APP_ROLE = "connector_app"
@@ -28,8 +28,10 @@ LOCK_TIMEOUT_MS = 10_000
 ANSWER_SECONDS = 20.0
 """Longer than the server's own limit of a statement: reached only if server or network answer nothing at all."""
 CONNECT_SECONDS = 5
-PASSING_STATES = ("08", "40", "53", "55P03", "57P")
-"""SQLSTATEs, or how they begin: connection lost, deadlock, out of room, lock not available, server stopping."""
+PASSING_STATES = ("08", "25P03", "40", "53", "55P03", "57P")
+"""SQLSTATEs, or how they begin: connection lost, idle for too long, deadlock, out of room, lock not available, server stopping."""
+IDLE_TIMEOUT_MS = 8_000
+"""A process that stands still in a transaction loses it, and its locks: others go on with the work."""
 
 R = TypeVar("R")
 
@@ -143,10 +145,10 @@ def app_now(session: Session) -> datetime:
 
 def is_passing(error: Exception) -> bool:
     """True if the database failed for a reason of its own, so that the very same work may succeed later."""
-    if not isinstance(error, OperationalError):
+    if not isinstance(error, DBAPIError):
         return False
     state: str | None = getattr(error.orig, "sqlstate", None)
-    return state is None or state.startswith(PASSING_STATES)
+    return isinstance(error, OperationalError) if state is None else state.startswith(PASSING_STATES)
 
 
 _SCOPE = text(
@@ -163,8 +165,16 @@ def _connect(dialect: Any, record: Any, arguments: list[Any], options: dict[str,
 
 
 def _set_timeouts(connection: Any, record: Any) -> None:
-    """A session default that the pool keeps; set here since poolers refuse it as a start-up option."""
+    """Session defaults that the pool keeps; set here since poolers refuse them as start-up options."""
     was = connection.autocommit
     connection.autocommit = True
-    connection.execute(f"set statement_timeout = {STATEMENT_TIMEOUT_MS}")
+    connection.execute(_TIMEOUTS)
     connection.autocommit = was
+
+
+# The last one: a server that waits for a lock looks now and then whether its client is still there.
+_TIMEOUTS = f"""
+set statement_timeout = {STATEMENT_TIMEOUT_MS};
+set idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS};
+set client_connection_check_interval = 2000
+"""

@@ -11,5 +11,10 @@ def lease_inbox(session: Session, shop_id: int) -> bool:
 
 
 def lock_access(session: Session, shop_id: int) -> None:
-    """Until the end of the transaction nobody else acquires or refreshes this shop's tokens; waits for the one who does."""
+    """
+    Until the end of the transaction nobody else acquires or refreshes this shop's tokens; waits for the one who does.
+
+    The platform is asked meanwhile, so this transaction may be idle for as long as a platform may take.
+    """
+    session.execute(text("set local idle_in_transaction_session_timeout = '60s'"))
     session.execute(text("select pg_advisory_xact_lock(hashtext('connector.access'), :shop)"), {"shop": shop_id % 2**31})

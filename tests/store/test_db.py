@@ -3,7 +3,7 @@
 import pytest
 from psycopg import errors
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 
 from connector.store.db import Database, Wake, app_now, engine_url, is_passing, libpq_url, wake_after_commit
 from tests.conftest import TestShop
@@ -93,6 +93,8 @@ def test_now_is_the_databases(db: Database) -> None:
         (OperationalError("s", None, errors.DiskFull()), True),
         (OperationalError("s", None, errors.ConnectionFailure()), True),
         (OperationalError("s", None, ConnectionError()), True),
+        (InternalError("s", None, errors.IdleInTransactionSessionTimeout()), True),
+        (InternalError("s", None, errors.DataCorrupted()), False),
         (OperationalError("s", None, errors.QueryCanceled()), False),
         (OperationalError("s", None, errors.ProgramLimitExceeded()), False),
         (DBAPIError("s", None, errors.UniqueViolation()), False),

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from connector.store.db import AnsweringConnection, Database, is_passing
+from connector.store.work import lease_inbox, lock_access
+from tests.conftest import TestShop
 
 
 @contextmanager
@@ -66,3 +68,38 @@ def test_a_slow_answer_within_the_limit_is_waited_for(impatient: Database) -> No
     with impatient.system_transaction("test") as session:
         assert session.execute(text("select 7 from pg_sleep(0.3)")).scalar() == 7
         assert session.execute(text("select 8 from pg_sleep(0.3)")).scalar() == 8
+
+
+def test_who_stands_still_in_a_transaction_loses_its_locks(
+    database_url: str, db: Database, shopify_shop: TestShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.store.db._TIMEOUTS", "set idle_in_transaction_session_timeout = 300")
+    frozen = Database(database_url, pool_size=1)
+
+    def stand_still() -> None:
+        with frozen.transaction(shop=shopify_shop.id) as session:
+            assert lease_inbox(session, shopify_shop.id)
+            with db.transaction(shop=shopify_shop.id) as other:
+                assert not lease_inbox(other, shopify_shop.id)
+            time.sleep(1)
+            with db.transaction(shop=shopify_shop.id) as other:
+                assert lease_inbox(other, shopify_shop.id), "others go on"
+            session.execute(text("select 1"))
+
+    with pytest.raises(DBAPIError) as raised:
+        stand_still()
+
+    assert is_passing(raised.value)
+    frozen.close()
+
+
+def test_no_connection_of_ours_may_be_idle_in_a_transaction_for_long(db: Database, shopify_shop: TestShop) -> None:
+    idle = text("show idle_in_transaction_session_timeout")
+    with db.system_transaction("test") as session:
+        assert session.execute(idle).scalar() == "8s"
+        assert session.execute(text("show client_connection_check_interval")).scalar() == "2s"
+    with db.transaction(shop=shopify_shop.id) as session:
+        lock_access(session, shopify_shop.id)
+        assert session.execute(idle).scalar() == "1min", "while a platform is asked for tokens"
+    with db.transaction(shop=shopify_shop.id) as session:
+        assert session.execute(idle).scalar() == "8s"
