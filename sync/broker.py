@@ -7,6 +7,7 @@ wake that got lost there, or died with its worker, holds up the next one no long
 """
 
 import threading
+import time
 
 import dramatiq
 import redis
@@ -20,6 +21,7 @@ from connector.config import Settings
 from connector.store.db import Wake
 from sync.actors import declare
 from sync.jobs import Job, Queue
+from sync.lookout import Lookout
 from sync.services import Services
 
 HEARTBEAT_MS = 5_000
@@ -29,6 +31,8 @@ MARK_SECONDS = 5
 ANSWER_SECONDS = 3.0
 CONNECT_SECONDS = 2.0
 MARKS = "connector:mark"
+PAUSE_SECONDS = 1.0
+"""After a failure nobody waits for the doorbell for so long: a server that hangs would cost every ring a time-out."""
 
 log = structlog.get_logger()
 
@@ -71,24 +75,42 @@ class Bell:
 
     def __init__(self, broker: dramatiq.Broker, services: Services) -> None:
         self._broker = broker
+        self._services = services
         self._marks: _LocalMarks | _RedisMarks = _RedisMarks(broker.client) if isinstance(broker, RedisBroker) else _LocalMarks()
         self._actors = declare(broker, services, self.clear)
+        self._paused_until = 0.0
 
     def ring(self, wake: Wake) -> None:
         """Ask for a job on a shop. Never raises: if the doorbell is out of order the next sweep finds the work."""
+        if time.monotonic() < self._paused_until:
+            return
         try:
             if self._marks.add(wake):
                 self._actors[Job(wake.job)].send(wake.shop_id)
         except Exception as error:
+            self._pause("bell.out_of_order", wake, error)
             self.clear(wake)
-            log.warning("bell.out_of_order", job=wake.job, error=type(error).__name__)
 
     def clear(self, wake: Wake) -> None:
         """The wake is being answered: from now on a new one counts. Never raises: a mark in Redis also ends by itself."""
+        if time.monotonic() < self._paused_until and isinstance(self._marks, _RedisMarks):
+            return
         try:
             self._marks.discard(wake)
         except redis.RedisError as error:
-            log.warning("bell.mark_stays", job=wake.job, error=type(error).__name__)
+            self._pause("bell.mark_stays", wake, error)
+
+    def is_in_order(self) -> bool:
+        """True if rings can be heard."""
+        try:
+            return self._marks.can_be_reached()
+        except redis.RedisError:
+            return False
+
+    def _pause(self, what: str, wake: Wake, error: Exception) -> None:
+        if isinstance(self._marks, _RedisMarks):
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
+        log.warning(what, job=wake.job, error=type(error).__name__)
 
     def is_silent(self) -> bool:
         """True if no wake waits in this process; on Redis, where others answer too, if nothing is marked as waiting."""
@@ -96,14 +118,16 @@ class Bell:
 
     def worker(self, threads: int) -> "Workforce":
         """Threads that answer, that many for each queue; start() and stop() them."""
-        return Workforce(self._broker, threads)
+        return Workforce(self._broker, threads, Lookout(self._services, self.is_in_order))
 
 
 class Workforce:
-    """One dramatiq worker for each queue, so that no kind of work can take the threads of another."""
+    """One dramatiq worker for each queue, so that no kind of work can take the threads of another; and a lookout."""
 
-    def __init__(self, broker: dramatiq.Broker, threads: int) -> None:
+    def __init__(self, broker: dramatiq.Broker, threads: int, lookout: Lookout) -> None:
         self._broker = broker
+        self._lookout = lookout
+        self._looking = threading.Thread(target=lookout.run, name="lookout", daemon=True)
         self._workers = [Worker(broker, queues={queue.value}, worker_threads=threads, worker_timeout=IDLE_MS) for queue in Queue]
 
     def start(self) -> None:
@@ -111,14 +135,16 @@ class Workforce:
         self._broker.emit_after("process_boot")
         for worker in self._workers:
             worker.start()
+        self._looking.start()
 
     def stop(self, timeout: int) -> None:
         """Finish what runs, for `timeout` milliseconds at most; what waits is left to others."""
+        self._lookout.stop()
         leaving = [threading.Thread(target=worker.stop, kwargs={"timeout": timeout}) for worker in self._workers]
         for thread in leaving:
             thread.start()
-        for thread in leaving:
-            thread.join()
+        for thread in (*leaving, self._looking):
+            thread.join(timeout / 1000)
 
 
 class _LocalMarks:
@@ -140,6 +166,10 @@ class _LocalMarks:
         with self._lock:
             self._wakes.discard(wake)
 
+    def can_be_reached(self) -> bool:
+        """Always."""
+        return True
+
     def is_empty(self) -> bool:
         """True if nothing is marked."""
         with self._lock:
@@ -159,6 +189,10 @@ class _RedisMarks:
     def discard(self, wake: Wake) -> None:
         """Take the mark away. Raises RedisError."""
         self._client.delete(_mark(wake))
+
+    def can_be_reached(self) -> bool:
+        """True if the server answers. Raises RedisError."""
+        return bool(self._client.ping())
 
     def is_empty(self) -> bool:
         """True if nothing is marked. Raises RedisError."""

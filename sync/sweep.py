@@ -8,7 +8,7 @@ import structlog
 from connector.rules.automations import Reason
 from connector.store import automations, checkouts, clock, deliveries, outgoing, records, retention
 from connector.store.automations import Decided
-from connector.store.db import wake_after_commit
+from connector.store.db import Session, wake_after_commit
 from sync.jobs import Job
 from sync.services import Services
 
@@ -19,17 +19,28 @@ log = structlog.get_logger()
 
 def sweep(services: Services) -> int:
     """Ring for every shop with waiting deliveries, due checkouts or due messages; returns how many rings. Keeps our clock in step."""
-    with services.db.system_transaction("find due work of all shops") as session:
-        clock.read(session)
-        due = [
-            *((Job.APPLY, shop) for shop in deliveries.shops_with_pending(session, SHOPS_PER_SWEEP)),
-            *((Job.ABANDON, shop) for shop in checkouts.shops_with_due(session, SHOPS_PER_SWEEP)),
-        ]
-        if services.mail is not None:
-            due += [(Job.SEND, shop) for shop in outgoing.shops_with_due(session, SHOPS_PER_SWEEP)]
+    with services.db.system_transaction("ring for due work of all shops") as session:
+        due = _due(session, services)
         for job, shop in due:
             wake_after_commit(session, job.value, shop)
     return len(due)
+
+
+def find_due(services: Services) -> list[tuple[Job, int]]:
+    """What `sweep` rings for, without ringing: (job, shop), the longest waiting of each job first."""
+    with services.db.system_transaction("find due work of all shops") as session:
+        return _due(session, services)
+
+
+def _due(session: Session, services: Services) -> list[tuple[Job, int]]:
+    clock.read(session)
+    due = [
+        *((Job.APPLY, shop) for shop in deliveries.shops_with_pending(session, SHOPS_PER_SWEEP)),
+        *((Job.ABANDON, shop) for shop in checkouts.shops_with_due(session, SHOPS_PER_SWEEP)),
+    ]
+    if services.mail is not None:
+        due += [(Job.SEND, shop) for shop in outgoing.shops_with_due(session, SHOPS_PER_SWEEP)]
+    return due
 
 
 def expire(services: Services) -> int:

@@ -168,15 +168,40 @@ def test_a_bell_out_of_order_raises_nothing_and_rings_again_later(bell: Bell, se
     assert broken.is_silent()
 
 
-def test_without_redis_a_ring_raises_nothing(services: Services, sandbox_settings: Settings) -> None:
+def test_without_redis_a_ring_raises_nothing(services: Services, sandbox_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = sandbox_settings.model_copy(update={"redis_url": SecretStr(f"redis://127.0.0.1:{free_port()}/0")})
     bell = Bell(make_broker(settings), services)
 
     with capture_logs() as said:
-        bell.ring(Wake(Job.APPLY.value, 1))
         bell.clear(Wake(Job.APPLY.value, 1))
+        monkeypatch.setattr("sync.broker.PAUSE_SECONDS", 60.0)
+        bell._paused_until = 0.0
+        bell.ring(Wake(Job.APPLY.value, 1))
+        for _ in range(100):
+            bell.ring(Wake(Job.APPLY.value, 2))
+            bell.clear(Wake(Job.APPLY.value, 2))
 
-    assert {"bell.out_of_order", "bell.mark_stays"} <= {entry["event"] for entry in said}
+    assert [entry["event"] for entry in said] == ["bell.mark_stays", "bell.out_of_order"], "nobody waits for it a second time"
+    assert not bell.is_in_order()
+
+
+def test_workers_that_cannot_hear_the_bell_look_for_work_themselves(world: World, sandbox_settings: Settings) -> None:
+    keep(world.db, world.shop, [Arrival("checkouts/update", shopify_checkout("tok-1", world.start))])
+    settings = sandbox_settings.model_copy(update={"redis_url": SecretStr(f"redis://127.0.0.1:{free_port()}/0")})
+    broker = make_broker(settings)
+    with working(Bell(broker, world.services)):
+        wait_until(lambda: len(world.rows("select * from checkouts")) == 1)
+    broker.close()
+
+
+def test_workers_that_hear_the_bell_wait_for_it(world: World, redis_broker: RedisBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.lookout.LOOK_SECONDS", 0.01)
+    bell = Bell(redis_broker, world.services)
+    keep(world.db, world.shop, [Arrival("checkouts/update", shopify_checkout("tok-1", world.start))])
+    with working(bell):
+        time.sleep(0.5)
+        assert bell.is_in_order()
+        assert world.rows("select * from checkouts") == []
 
 
 @pytest.fixture
