@@ -14,6 +14,7 @@ from connector.store.db import Database
 from connector.store.sealed import open_vault
 from integrations.registry import make_mail_sender, make_platforms, make_transport
 from sync.broker import Bell, make_broker
+from sync.jobs import Queue
 from sync.services import Services
 
 
@@ -42,7 +43,7 @@ def compose(settings: Settings) -> Iterator[Composition]:
     """
     if settings.database_url is None:
         raise ConfigError("DATABASE_URL is not set and no bundled server was started")
-    database = Database(settings.database_url.get_secret_value(), pool_size=settings.worker_threads + 8)
+    database = Database(settings.database_url.get_secret_value(), pool_size=len(Queue) * settings.worker_threads + 8)
     transport, mail, broker = make_transport(settings), make_mail_sender(settings), make_broker(settings)
     try:
         with database.system_transaction("start: whose database is this") as session:
