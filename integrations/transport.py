@@ -1,32 +1,43 @@
 """
-The only place that speaks HTTP to other people's servers (and the only importer of httpx2).
+The only place that speaks HTTP to other people's servers (and the only importer of httpx2 and what it stands on).
 
-Clients are pooled, every wait is finite, errors are mapped to the PlatformError tree, redirects are never followed.
+Clients are pooled, every wait is finite and so is their sum, errors are mapped to the PlatformError tree, redirects are never
+followed.
 In sandbox mode an address map leads named hosts to loopback ports; host header, TLS name and certificate check stay
 those of the real name. httpx2 is the living continuation of httpx.
 """
 
+import math
+import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
+import httpcore2
 import httpx2
 import msgspec
 
+from connector.metrics import Metrics
 from connector.platforms import AccessLost, Gone, NotPermitted, Rejected, ThrottledError, TransientError
 
 TIMEOUT = httpx2.Timeout(connect=5.0, read=20.0, write=10.0, pool=10.0)
 LIMITS = httpx2.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=30.0)
-BODY_SECONDS = 60.0
-MAX_BODY = 32 * 1024 * 1024
+TOTAL_SECONDS = 30.0
+"""From the first attempt to connect to the last byte of the body; a server that drips is cut off here."""
+MAX_BODY = 10 * 1024 * 1024
+WRITE_PIECE = 16 * 1024
 DEFAULT_RETRY_AFTER = 2.0
+THROTTLED = "throttled"
 LOOPBACK = ("127.0.0.1", "localhost")
 T = TypeVar("T")
+_end: ContextVar[float] = ContextVar("the instant at which the running call must be over", default=math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +64,15 @@ class Transport:
         inner: httpx2.BaseTransport | None = None,
         *,
         is_closed_world: bool = False,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics or Metrics()
         context = ssl.create_default_context()
         if extra_ca is not None:
             context.load_verify_locations(cafile=str(extra_ca))
 
         def make() -> httpx2.BaseTransport:
-            return inner or httpx2.HTTPTransport(verify=context, limits=LIMITS, retries=0, trust_env=False)
+            return inner or _TimedTransport(context)
 
         self._client = httpx2.Client(
             transport=_MappedTransport(make, dict(address_map or {}), is_closed_world),
@@ -68,7 +81,7 @@ class Transport:
             trust_env=False,
             # One client serves many shops for days: what a store sets must not change a later call.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            headers={"user-agent": "Connector/0.1", "accept": "application/json"},
+            headers={"user-agent": "Connector/0.1", "accept": "application/json", "accept-encoding": "gzip"},
         )
 
     def close(self) -> None:
@@ -85,19 +98,21 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         json: Any = None,
-        content: bytes | None = None,
+        content: bytes | Iterable[bytes] | None = None,
         auth: tuple[str, str] | None = None,
     ) -> Answer:
         """
         Send one request and return whatever was answered, errors included.
 
         `call` is a short name for logs and errors (no ids, no personal data). Raises TransientError if nothing or only part
-        of it came back, within BODY_SECONDS and MAX_BODY; Rejected for an address or header that cannot be put on the wire.
+        of it came back, within TOTAL_SECONDS and MAX_BODY; Rejected for an address or header that cannot be put on the wire.
         """
         try:
             request = self._client.build_request(method, url, headers=headers, params=params, json=json, content=content)
         except (httpx2.InvalidURL, ValueError) as error:
             raise Rejected(f"cannot be sent: {type(error).__name__}", platform=platform, call=call) from error
+        began, outcome = time.monotonic(), "no_answer"
+        outer = _end.set(began + TOTAL_SECONDS)
         try:
             response = self._client.send(request, auth=auth, stream=True)
             try:
@@ -106,7 +121,26 @@ class Transport:
                 response.close()
         except httpx2.HTTPError as error:
             raise TransientError(f"no answer: {type(error).__name__}", platform=platform, call=call) from error
-        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+        else:
+            answer = Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+            outcome = _outcome(answer.status)
+        finally:
+            _end.reset(outer)
+            self._metrics.call_ended(platform, call, outcome, time.monotonic() - began)
+        if outcome == THROTTLED:
+            self.throttled(platform, call, retry_after(answer))
+        return answer
+
+    def throttled(self, platform: str, call: str, seconds: float) -> None:
+        """Note that a platform asks us to wait; for those that say so in the body of a good answer."""
+        self._metrics.throttled(platform, call, seconds)
+
+
+def _outcome(status: int) -> str:
+    """The word under which an answer is counted."""
+    if status in (429, 430):
+        return THROTTLED
+    return "ok" if 200 <= status < 300 else "refused" if 400 <= status < 500 else "failed"
 
 
 def raise_for_status(answer: Answer, *, platform: str, call: str, words: str = "") -> None:
@@ -146,22 +180,108 @@ def retry_after(answer: Answer) -> float:
 
 
 def decode(answer: Answer, shape: type[T], *, platform: str, call: str) -> T:
-    """Decode a JSON answer into a msgspec shape. Raises TransientError for HTML, truncated or misshapen answers."""
+    """Decode a JSON answer into a msgspec shape. Raises TransientError for HTML, truncated, misshapen or endlessly nested answers."""
     try:
         return msgspec.json.decode(answer.body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TransientError(f"unreadable answer: {error}", platform=platform, call=call, status=answer.status) from error
 
 
 def _read(response: httpx2.Response, platform: str, call: str) -> bytes:
-    """The whole body. Each read has a time-out of its own; a store that drips or floods is stopped here."""
+    """
+    The whole body, unpacked. A store that drips or floods is stopped here.
+
+    Unpacked by ourselves, because a library would unpack a small piece into gigabytes before anybody can count them.
+    """
+    fault = "the answer is too long or too slow"
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    unpacker = zlib.decompressobj(32 + zlib.MAX_WBITS) if coding in ("gzip", "x-gzip") else None
+    if unpacker is None and coding not in ("identity", ""):
+        raise TransientError("the answer is packed as nobody asked", platform=platform, call=call, status=response.status_code)
     body = bytearray()
-    end = time.monotonic() + BODY_SECONDS
-    for chunk in response.iter_bytes():
-        body += chunk
-        if len(body) > MAX_BODY or time.monotonic() > end:
-            raise TransientError("the answer is too long or too slow", platform=platform, call=call, status=response.status_code)
+    assert isinstance(response.stream, httpx2.SyncByteStream)
+    try:
+        for chunk in response.stream:
+            body += unpacker.decompress(chunk, MAX_BODY + 1 - len(body)) if unpacker else chunk
+            if len(body) > MAX_BODY or time.monotonic() > _end.get():
+                raise TransientError(fault, platform=platform, call=call, status=response.status_code)
+    except zlib.error as error:
+        raise TransientError("the answer cannot be unpacked", platform=platform, call=call, status=response.status_code) from error
+    if unpacker and body and not unpacker.eof:
+        raise TransientError("the answer stops in its middle", platform=platform, call=call, status=response.status_code)
     return bytes(body)
+
+
+def _left(limit: float | None, error: type[Exception]) -> float:
+    """Seconds that the next wait may take: its own limit, or what is left of the whole call. Raises `error` if nothing is."""
+    left = _end.get() - time.monotonic()
+    if left <= 0:
+        raise error("the call took too long")
+    return min(left, TOTAL_SECONDS if limit is None else limit)
+
+
+class _TimedTransport(httpx2.HTTPTransport):
+    """httpx2's transport on connections that know when the call must be over; its own time-outs begin anew with every byte."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(verify=context, limits=LIMITS, retries=0, trust_env=False)
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=context,
+            max_connections=LIMITS.max_connections,
+            max_keepalive_connections=LIMITS.max_keepalive_connections,
+            keepalive_expiry=LIMITS.keepalive_expiry,
+            network_backend=_TimedBackend(),
+        )
+
+
+class _TimedBackend(httpcore2.SyncBackend):
+    """Connects to the first address that answers. Each gets a time-out, all of them together what is left of the call."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.NetworkStream:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise httpcore2.ConnectError(f"the name cannot be resolved: {type(error).__name__}") from error
+        failure: Exception = httpcore2.ConnectError("the name has no address")
+        for *_, address in found:
+            try:
+                seconds = _left(timeout, httpcore2.ConnectTimeout)
+                return _TimedStream(super().connect_tcp(str(address[0]), port, seconds, local_address, socket_options))
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+
+class _TimedStream(httpcore2.NetworkStream):
+    """A connection whose waits end with the call that uses it."""
+
+    def __init__(self, inner: httpcore2.NetworkStream) -> None:
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        for start in range(0, len(buffer), WRITE_PIECE):
+            self._inner.write(buffer[start : start + WRITE_PIECE], _left(timeout, httpcore2.WriteTimeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        return _TimedStream(self._inner.start_tls(ssl_context, server_hostname, _left(timeout, httpcore2.ConnectTimeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
 
 
 class _MappedTransport(httpx2.BaseTransport):

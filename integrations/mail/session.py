@@ -6,15 +6,19 @@ decides whether a message may be sent again. So DATA is spoken here: body, then 
 there, then the dot.
 """
 
+import math
 import re
 import smtplib
 import socket
 import ssl
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from connector.errors import ConfigError
+from integrations.mail.line import TimedSmtp
 
 CONNECT_TIMEOUT = 10.0
 COMMAND_TIMEOUT = 30.0
@@ -22,6 +26,8 @@ COMMAND_TIMEOUT = 30.0
 ANSWER_TIMEOUT = 120.0
 
 _REFUSAL = re.compile(r"([45]\d\d)[ -]?(.*)")
+# All lines of a reply carry the same code, so the first one is the verdict.
+_VERDICT = re.compile(rb"([245]\d\d)[ -]([^\r\n]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +86,36 @@ def parse_server(url: str) -> Server:
 class Session:
     """An open connection, greeted, encrypted and logged in. Not for use by two threads at once."""
 
-    def __init__(self, server: Server, timeout: float = COMMAND_TIMEOUT, answer_timeout: float = ANSWER_TIMEOUT) -> None:
-        """Connect. Raises NotReady; nothing was handed over then."""
+    def __init__(
+        self,
+        server: Server,
+        timeout: float = COMMAND_TIMEOUT,
+        answer_timeout: float = ANSWER_TIMEOUT,
+        *,
+        until: float = math.inf,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Connect; everything up to a final dot must be over at `until`. Raises NotReady; nothing was handed over then."""
         self._timeout = timeout
         self._answer_timeout = answer_timeout
+        self._monotonic = monotonic
         try:
-            self._smtp = _connect(server, min(CONNECT_TIMEOUT, timeout))
+            self._smtp = _connect(server, min(CONNECT_TIMEOUT, timeout), until, monotonic)
         except (OSError, smtplib.SMTPException, UnicodeError) as error:
             raise NotReady(_reason(error)) from error
         try:
             _prepare(self._smtp, server)
-            self._socket().settimeout(timeout)
+            self.begin(until)
         except (OSError, smtplib.SMTPException, UnicodeError) as error:
             self.close()
             raise NotReady(_reason(error)) from error
         except NotReady:
             self.close()
             raise
+
+    def begin(self, until: float) -> None:
+        """A new hand-over: everything up to its final dot must be over at `until` of the clock."""
+        self._smtp.limit(self._timeout, until)
 
     def command(self, line: str) -> Answer:
         """One command and its answer. Raises NoAnswer; no message was complete then."""
@@ -119,49 +138,39 @@ class Session:
             raise NoAnswer(_reason(error)) from error
         if early is not None:
             return early
-        # From here on the receiver may hold a complete message, whatever we are told or not told.
+        # From here on the receiver may hold a complete message, whatever we are told or not told. Its answer has a time of its
+        # own: it must not become unknown because the way up to the dot was slow.
+        self._smtp.limit(self._answer_timeout, self._monotonic() + self._answer_timeout)
         try:
-            self._socket().settimeout(self._answer_timeout)
             self._smtp.send(b".\r\n")
-            answer = _answer(*self._smtp.getreply())
-            self._socket().settimeout(self._timeout)
+            return _answer(*self._smtp.getreply())
         except (OSError, smtplib.SMTPException) as error:
+            verdict = _VERDICT.match(self._smtp.lines.heard if self._smtp.lines else b"")
+            if verdict is not None:
+                # Said in time, though the words behind the code drip or broke off.
+                return _answer(int(verdict.group(1)), verdict.group(2))
             raise NoAnswer(_reason(error), is_ambiguous=True) from error
-        return answer
 
     def close(self) -> None:
         """Hang up without a word; a QUIT could wait for a receiver that is gone."""
         self._smtp.close()
 
-    def _socket(self) -> socket.socket:
-        if self._smtp.sock is None:
-            raise smtplib.SMTPServerDisconnected("closed")
-        return self._smtp.sock
-
     def _early_answer(self) -> Answer | None:
         """A refusal that already lies in the line before the dot, None for nothing. Raises SMTPServerDisconnected for its end."""
-        line = self._socket()
-        line.settimeout(0)
-        try:
-            first = line.recv(1)
-        except (BlockingIOError, ssl.SSLWantReadError):
+        line = self._smtp.early_line()
+        if line is None:
             return None
-        finally:
-            line.settimeout(self._timeout)
-        if not first:
+        if not line:
             raise smtplib.SMTPServerDisconnected("closed during DATA")
-        rest = self._smtp.file.readline(2048) if self._smtp.file is not None else b""
-        refusal = _REFUSAL.match((first + rest).decode("utf-8", "replace"))
+        refusal = _REFUSAL.match(line.decode("utf-8", "replace"))
         if refusal is None:
             raise smtplib.SMTPServerDisconnected("out of step")
         return Answer(int(refusal.group(1)), refusal.group(2).strip())
 
 
-def _connect(server: Server, timeout: float) -> smtplib.SMTP:
-    name = _our_name()
-    if server.is_tls:
-        return smtplib.SMTP_SSL(server.host, server.port, local_hostname=name, timeout=timeout, context=_context(server))
-    return smtplib.SMTP(server.host, server.port, local_hostname=name, timeout=timeout)
+def _connect(server: Server, step: float, until: float, monotonic: Callable[[], float]) -> TimedSmtp:
+    context = _context(server) if server.is_tls else None
+    return TimedSmtp(server.host, server.port, our_name=_our_name(), context=context, step=step, until=until, monotonic=monotonic)
 
 
 def _prepare(smtp: smtplib.SMTP, server: Server) -> None:

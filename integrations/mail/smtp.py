@@ -14,6 +14,11 @@ from integrations.mail.mime import BadMailbox, message_bytes, plain_address
 from integrations.mail.session import ANSWER_TIMEOUT, COMMAND_TIMEOUT, Answer, NoAnswer, NotReady, Session, parse_server
 
 IDLE_SECONDS = 30.0
+BEFORE_DOT_SECONDS = 180.0
+"""
+From the first attempt to connect to the final dot, all waits together. With the wait for the verdict that makes five minutes:
+a hand-over never outlives the six minutes for which its message is leased.
+"""
 MAX_DETAIL = 200
 
 # The receiver wants other credentials or encryption: the operator's to cure, not the message's fault.
@@ -38,12 +43,14 @@ class SmtpSender:
         *,
         timeout: float = COMMAND_TIMEOUT,
         answer_timeout: float = ANSWER_TIMEOUT,
+        before_dot: float = BEFORE_DOT_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`timeout` and `answer_timeout` in seconds, for each command and for the final answer. Raises ConfigError."""
+        """Seconds: `timeout` for each command, `before_dot` for all of them, `answer_timeout` for the verdict. Raises ConfigError."""
         self._server = parse_server(smtp_url)
         self._timeout = timeout
         self._answer_timeout = answer_timeout
+        self._before_dot = before_dot
         self._monotonic = monotonic
         self._lock = Lock()
         self._idle: list[tuple[float, Session]] = []
@@ -78,14 +85,16 @@ class SmtpSender:
 
     def _session(self) -> Session:
         """A connection that just answered, or a new one. Raises NotReady."""
+        until = self._monotonic() + self._before_dot
         while (idle := self._take_idle()) is not None:
+            idle.begin(until)
             try:
                 if idle.command("RSET").code == 250:
                     return idle
             except NoAnswer:
                 pass  # hung up while it was idle; nothing was said on it, so a new one may take over
             idle.close()
-        return Session(self._server, self._timeout, self._answer_timeout)
+        return Session(self._server, self._timeout, self._answer_timeout, until=until, monotonic=self._monotonic)
 
     def _take_idle(self) -> Session | None:
         oldest = self._monotonic() - IDLE_SECONDS

@@ -2,26 +2,38 @@
 The background machine that carries the pretend stores' webhooks to the app: late, twice, out of order or never.
 
 Every delivery is a row with its attempts. Due times are instants of the virtual clock; time-outs are real seconds.
-One delivery is on its way at a time, so that a run with a given seed can be repeated.
+One delivery is on its way at a time, so that a run with a given seed can be repeated. Faults befall single deliveries on
+command or by seed (`faults`); `mischief` is a network that is bad for all of them.
 """
 
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from connector.errors import ConnectorError
+from integrations.sandbox.faults import DELIVERIES, Faults, Kind
 from integrations.transport import Transport
 
+REACH = 5
+"""A delivery that steps back is overtaken by up to so many."""
 TICK = 0.02
 """Seconds between two looks at the virtual clock."""
 
+PIECES = 20
 Built = tuple[Mapping[str, str], bytes]
+
+
+class Post(Protocol):
+    """How a body leaves: the status that came back. Over `seconds` it goes in many small pieces. Raises ConnectorError."""
+
+    def __call__(self, url: str, headers: Mapping[str, str], body: bytes, seconds: float = 0.0) -> int: ...
 
 
 class Outgoing:
@@ -36,11 +48,14 @@ class Outgoing:
         if former is not None:
             former.close()
 
-    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
-        """POST once and return the status. Raises ConnectorError if nothing came back."""
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, seconds: float = 0.0) -> int:
+        """POST once and return the status, see Post. Raises ConnectorError if nothing came back."""
         if self._transport is None:
             raise ConnectorError("the sandbox does not know yet where the app is")
-        return self._transport.send("sandbox", "webhook", "POST", url, headers=headers, content=body).status
+        content: bytes | Iterable[bytes] = body
+        if seconds:
+            headers, content = {**headers, "Content-Length": str(len(body))}, _pieces(body, seconds)
+        return self._transport.send("sandbox", "webhook", "POST", url, headers=headers, content=content).status
 
     def close(self) -> None:
         """Close the connections."""
@@ -72,7 +87,8 @@ class Delivery:
     One webhook on its way to one address.
 
     `build` gives headers and body; it is called once, right before the first attempt (a store may build late).
-    A delivery whose `merge_key` equals that of one not yet begun is not added again.
+    A delivery whose `merge_key` equals that of one not yet begun is not added again. `spoilt` is what befalls the body of the
+    next attempt; `steps_back` is how many later ones may overtake it.
     """
 
     id: str
@@ -83,6 +99,10 @@ class Delivery:
     merge_key: object = None
     due_at: datetime | None = None
     copies: int = 1
+    steps_back: int = 0
+    again_after: timedelta | None = None
+    spoilt: Kind | None = None
+    slow_seconds: float = 0.0
     built: Built | None = None
     state: State = State.WAITING
     attempts: list[Attempt] = field(default_factory=list)
@@ -125,10 +145,9 @@ class Policy:
 class DeliveryMachine:
     """Sends what is due in a background thread until close(). All methods may be called from any thread."""
 
-    def __init__(
-        self, now: Callable[[], datetime], policy: Policy, post: Callable[[str, Mapping[str, str], bytes], int], seed: int = 0
-    ) -> None:
+    def __init__(self, now: Callable[[], datetime], policy: Policy, post: Post, seed: int = 0) -> None:
         self.mischief = Mischief()
+        self.faults = Faults(DELIVERIES)
         self._now = now
         self._policy = policy
         self._post = post
@@ -151,11 +170,35 @@ class DeliveryMachine:
                 delivery.due_at = self._now() + self.mischief.delay
                 self._rows.append(delivery)
                 if self._random.random() < self.mischief.drop:
+                    self.faults.count(Kind.DROP)
                     delivery.state, delivery.due_at = State.DROPPED, None
                     continue
-                delivery.copies = 2 if self._random.random() < self.mischief.repeat else 1
-                self._waiting.append(delivery)
+                if self._random.random() < self.mischief.repeat:
+                    self.faults.count(Kind.REPEAT)
+                    delivery.copies = 2
+                self._harm(delivery)
+                if delivery.state is State.WAITING:
+                    self._waiting.append(delivery)
             self._changed.notify_all()
+
+    def _harm(self, delivery: Delivery) -> None:
+        """What the faults have in store for a delivery."""
+        fault = self.faults.take(delivery.topic)
+        if fault is None or delivery.due_at is None:
+            return
+        match fault.kind:
+            case Kind.DROP:
+                delivery.state, delivery.due_at = State.DROPPED, None
+            case Kind.REPEAT:
+                delivery.copies = 2
+            case Kind.DELAY:
+                delivery.due_at += timedelta(seconds=fault.seconds)
+            case Kind.AGAIN:
+                delivery.again_after = timedelta(seconds=fault.seconds)
+            case Kind.REORDER:
+                delivery.steps_back = 1 + fault.number % REACH
+            case kind:
+                delivery.spoilt, delivery.slow_seconds = kind, fault.seconds
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -205,7 +248,7 @@ class DeliveryMachine:
                 if not due:
                     self._changed.wait(TICK)
                     continue
-                row = self._random.choice(due[: max(1, self.mischief.window)])
+                row = self._choose(due)
                 self._busy = True
             attempt = self._attempt(row)
             with self._changed:
@@ -214,6 +257,17 @@ class DeliveryMachine:
                     self._waiting.remove(row)
                 self._busy = False
                 self._changed.notify_all()
+
+    def _choose(self, due: Sequence[Delivery]) -> Delivery:
+        """The next to leave; those that step back let others pass as long as there are others."""
+        ready = [row for row in due if not row.steps_back] or due
+        row = self._random.choice(ready[: max(1, self.mischief.window)])
+        if row is not ready[0]:
+            self.faults.count(Kind.REORDER)
+        for waiting in due:
+            if waiting is not row and waiting.steps_back:
+                waiting.steps_back -= 1
+        return row
 
     def _due(self) -> list[Delivery]:
         now = self._now()
@@ -228,12 +282,16 @@ class DeliveryMachine:
         if row.built is None:
             row.built = row.build()
         headers, body = row.built
+        seconds = row.slow_seconds if row.spoilt is Kind.SLOW else 0.0
+        if row.spoilt is Kind.TRUNCATE:
+            body = body[: len(body) // 2]
+        row.spoilt = None
         at = self._now()
         outcome: list[Attempt] = []
 
         def send() -> None:
             try:
-                outcome.append(Attempt(at, self._post(row.url, headers, body)))
+                outcome.append(Attempt(at, self._post(row.url, headers, body, seconds)))
             except ConnectorError as error:
                 outcome.append(Attempt(at, None, str(error)))
 
@@ -250,6 +308,8 @@ class DeliveryMachine:
         if attempt.status is not None and self._policy.is_success(attempt.status):
             row.copies -= 1
             row.due_at = attempt.at if row.copies else None
+            if not row.copies and row.again_after is not None:
+                row.copies, row.due_at, row.again_after = 1, attempt.at + row.again_after, None
             row.state = State.WAITING if row.copies else State.DELIVERED
             return
         failures = sum(1 for one in row.attempts if one.status is None or not self._policy.is_success(one.status))
@@ -257,3 +317,10 @@ class DeliveryMachine:
             row.state, row.due_at = State.FAILED, None
         else:
             row.due_at = row.attempts[0].at + self._policy.retries[failures - 1]
+
+
+def _pieces(body: bytes, seconds: float) -> Iterator[bytes]:
+    size = max(1, -(-len(body) // PIECES))
+    for at in range(0, len(body), size):
+        time.sleep(seconds / PIECES)
+        yield body[at : at + size]

@@ -18,6 +18,14 @@ from integrations.sandbox.web import Call, notice, page, redirect, route
 
 HTML_POLICY = "default-src 'none'; img-src http: https: data:; style-src 'unsafe-inline'; form-action http: https:"
 STORE = "Mailbox"
+WORDS = {
+    421: "4.3.2 going down, closing connection",
+    450: "4.2.1 try again later",
+    452: "4.3.1 no room at the moment",
+    550: "5.1.1 no such mailbox",
+    552: "5.2.2 mailbox full",
+    554: "5.7.1 not wanted here",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +61,12 @@ class CaughtMail:
 
 @dataclass(slots=True)
 class _Refusal:
-    """A planned misbehaviour: an answer at RCPT or after the data, or a broken connection after the final dot."""
+    """A planned misbehaviour: an answer at RCPT or after the data, a broken connection after the final dot, or a long silence."""
 
     answer: str = ""
     at_data: bool = False
     keeps: bool = False
+    seconds: float = 0.0
 
 
 class MailCatcher:
@@ -116,13 +125,16 @@ class MailCatcher:
             self._mails.clear()
 
     def refuse_next(self, times: int = 1, code: int = 450, *, at_data: bool = False) -> None:
-        """The next messages are refused with this code (4xx for now, 5xx for good), at RCPT or after the data."""
-        words = "4.2.1 try again later" if code < 500 else "5.1.1 no such mailbox"
-        self._plan(_Refusal(f"{code} {words}", at_data), times)
+        """The next messages are refused with this code (4xx for now, 5xx for good), at RCPT or after the data; 421 also hangs up."""
+        self._plan(_Refusal(f"{code} {WORDS.get(code, WORDS[450 if code < 500 else 550])}", at_data), times)
 
     def die_next(self, times: int = 1, *, keeps: bool = True) -> None:
         """The next connections break off after the final dot, before an answer; `keeps`: the message was taken all the same."""
         self._plan(_Refusal(at_data=True, keeps=keeps), times)
+
+    def hang_next(self, times: int = 1, seconds: float = 30.0, *, at_data: bool = True) -> None:
+        """The next messages get their answer only after `seconds`, at RCPT or after the data: most senders have left by then."""
+        self._plan(_Refusal("250 2.0.0 at last", at_data, keeps=True, seconds=seconds), times)
 
     def _plan(self, refusal: _Refusal, times: int) -> None:
         with self._changed:
@@ -171,7 +183,9 @@ class _Handler:
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802 - aiosmtpd's name
         plan = self._catcher.take_plan(at_data=False)
         if plan is not None:
-            return plan.answer
+            await _wait_or_leave(server, plan)
+            if not plan.keeps:
+                return plan.answer
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
@@ -181,7 +195,17 @@ class _Handler:
             self._catcher.keep(envelope.mail_from or "", envelope.rcpt_tos, envelope.content)
         if plan is not None and not plan.answer:
             server.transport.abort()
+        if plan is not None:
+            await _wait_or_leave(server, plan)
         return "250 2.0.0 accepted" if plan is None else plan.answer
+
+
+async def _wait_or_leave(server: Any, plan: _Refusal) -> None:
+    """The silence of a plan; and the end of the connection shortly after a 421."""
+    if plan.seconds:
+        await asyncio.sleep(plan.seconds)
+    if plan.answer.startswith("421"):
+        asyncio.get_running_loop().call_later(0.02, server.transport.close)
 
 
 class _SmtpServer:

@@ -9,11 +9,27 @@ from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from connector.errors import ConnectorError
 
 STOP_WITHIN = 2.0
 """Seconds that stop() may take."""
+
+
+class _Connection(HttpToolsProtocol):
+    """uvicorn's connection. Its apps find it as `transport` in the scope, so that a pretend store can break it off."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        super().connection_made(transport)
+        served = self.app
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["transport"] = transport
+            await served(scope, receive, send)
+
+        self.app = app
 
 
 class LocalServer:
@@ -48,6 +64,7 @@ class LocalServer:
         listener.bind(("127.0.0.1", port))
         config = uvicorn.Config(
             app,
+            http=_Connection,
             ws="none",
             lifespan="on" if lifespan else "off",
             log_config=None,

@@ -11,14 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from integrations.sandbox.app_configuration import AppConfiguration
-from integrations.sandbox.faults import Faults
 from integrations.sandbox.shopify_bodies import text
-from integrations.sandbox.shopify_graphql import COST, THROTTLED, answer
+from integrations.sandbox.shopify_faults import BAD_TOKEN
+from integrations.sandbox.shopify_graphql import COST, answer
 from integrations.sandbox.shopify_shop import DOMAIN, Checkout, Order, Shop
 from integrations.sandbox.shopify_tokens import Tokens, signed_query
 from integrations.sandbox.web import Call, as_json, notice, page, png, redirect, route
-
-BAD_TOKEN = {"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,6 @@ class ShopifyPages:
     shop: Shop
     app: AppConfiguration
     tokens: Tokens
-    faults: Faults
     pay: Callable[[str], int]
     install_url: Callable[[str], str]
     for_people: Callable[[str], str]
@@ -169,13 +166,6 @@ class ShopifyPages:
             scopes = self.tokens.scopes_of(call.headers.get("x-shopify-access-token", ""))
         if scopes is None:
             return as_json(BAD_TOKEN, 401)
-        fault = self.faults.take()
-        if fault is not None and fault.kind == "throttle":
-            return as_json(THROTTLED)
-        if fault is not None and fault.kind == "html":
-            return notice("Shopify", "Something went wrong", "There is a problem on our side.", fault.status)
-        if fault is not None:
-            return as_json({"errors": "Internal Server Error"}, fault.status)
         try:
             asked = json.loads(call.body)
             query, variables = asked["query"], asked.get("variables") or {}

@@ -19,11 +19,13 @@ from starlette.applications import Starlette
 
 from integrations.sandbox.app_configuration import AppConfiguration
 from integrations.sandbox.delivery import Built, Delivery, DeliveryMachine, Outgoing, Policy
-from integrations.sandbox.faults import Faults
+from integrations.sandbox.faults import ANSWERS, Faults
 from integrations.sandbox.shopify_bodies import cart_body, checkout_body, customer_body, order_body, shop_body, shop_time
+from integrations.sandbox.shopify_faults import DIALECT
 from integrations.sandbox.shopify_pages import ShopifyPages
 from integrations.sandbox.shopify_shop import DOMAIN, SHOP_ID, Address, Checkout, Shop, Shopper
 from integrations.sandbox.shopify_tokens import Tokens, signed_query
+from integrations.sandbox.spoilt import SpoiltApi
 
 RETRIES = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 120, 600, 1800, 3600, 7200, 14400))
 Topics = Sequence[tuple[str, dict[str, Any]]]
@@ -33,7 +35,7 @@ class ShopifyTwin:
     """
     The shop and its shopper.
 
-    `deliveries` carries its webhooks, `faults` spoils its API, `tokens` knows who may call it, `shop` is its memory.
+    `deliveries` carries its webhooks (and has their faults), `faults` spoils its API, `tokens` knows who may call it, `shop` is its memory.
     """
 
     domain = DOMAIN
@@ -52,12 +54,12 @@ class ShopifyTwin:
         self._app = app
         self._now = now
         self.shop = Shop(now)
-        self.faults = Faults()
+        self.faults = Faults(ANSWERS)
         self.tokens = Tokens(app, now)
         policy = Policy(timeout, RETRIES, lambda status: 200 <= status < 300)
         self.deliveries = DeliveryMachine(now, policy, outgoing.post, seed)
-        pages = ShopifyPages(self.shop, app, self.tokens, self.faults, self.pay, self.install_url, for_people)
-        self.app = Starlette(routes=pages.routes())
+        pages = ShopifyPages(self.shop, app, self.tokens, self.pay, self.install_url, for_people)
+        self.app = SpoiltApi(Starlette(routes=pages.routes()), self.faults, DIALECT)
 
     def close(self) -> None:
         """Stop sending."""

@@ -13,8 +13,7 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 from starlette.routing import Route
 
-from integrations.sandbox.faults import Faults
-from integrations.sandbox.web import Call, notice, route
+from integrations.sandbox.web import Call, route
 from integrations.sandbox.woocommerce_bodies import (
     HOOKS,
     ORDER_GONE,
@@ -48,7 +47,6 @@ class Rest:
     """Endpoints over one store. `ping` greets a new webhook address."""
 
     store: Store
-    faults: Faults
     ping: Callable[[Webhook], bool]
 
     def routes(self) -> list[Route]:
@@ -73,18 +71,7 @@ class Rest:
     def _guard(self, handler: Callable[[Call], Response]) -> Callable[[Call], Response]:
         def guarded(call: Call) -> Response:
             refusal = self._refusal(call)
-            if refusal is not None:
-                return refusal
-            fault = self.faults.take()
-            if fault is None:
-                return handler(call)
-            if fault.kind == "throttle":
-                error = _error("too_many_requests", "Too many requests.", 429)
-                error.headers["retry-after"] = f"{fault.seconds:g}"
-                return error
-            if fault.kind == "html":
-                return notice(self.store.name, "Maintenance", "Briefly unavailable for scheduled maintenance.", fault.status)
-            return _error("internal_server_error", "There has been a critical error on this website.", fault.status)
+            return handler(call) if refusal is None else refusal
 
         return guarded
 

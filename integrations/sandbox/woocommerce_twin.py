@@ -10,9 +10,11 @@ from datetime import datetime
 from starlette.applications import Starlette
 
 from integrations.sandbox.delivery import DeliveryMachine, Outgoing
-from integrations.sandbox.faults import Faults
+from integrations.sandbox.faults import ANSWERS, Faults
+from integrations.sandbox.spoilt import SpoiltApi
 from integrations.sandbox.woocommerce_actions import StoreActions
 from integrations.sandbox.woocommerce_auth import KeyGrant
+from integrations.sandbox.woocommerce_faults import DIALECT
 from integrations.sandbox.woocommerce_hooks import Hooks
 from integrations.sandbox.woocommerce_pages import StorePages
 from integrations.sandbox.woocommerce_rest import Rest
@@ -23,7 +25,7 @@ class WooCommerceTwin(StoreActions):
     """
     The store and its shoppers; the actions are StoreActions' methods.
 
-    `deliveries` carries its webhooks, `faults` spoils its API, `store` is its memory.
+    `deliveries` carries its webhooks (and has their faults), `faults` spoils its API, `store` is its memory.
     """
 
     domain = HOST
@@ -41,11 +43,11 @@ class WooCommerceTwin(StoreActions):
         store = Store(now)
         hooks = Hooks(store, now, outgoing, seed, timeout)
         super().__init__(store, hooks.fire)
-        self.faults = Faults()
+        self.faults = Faults(ANSWERS)
         self.deliveries: DeliveryMachine = hooks.deliveries
         grant = KeyGrant(store, outgoing, for_people)
-        routes = [*Rest(store, self.faults, hooks.ping).routes(), *grant.routes(), *StorePages(store, self).routes()]
-        self.app = Starlette(routes=routes)
+        routes = [*Rest(store, hooks.ping).routes(), *grant.routes(), *StorePages(store, self).routes()]
+        self.app = SpoiltApi(Starlette(routes=routes), self.faults, DIALECT)
 
     def close(self) -> None:
         """Stop sending."""

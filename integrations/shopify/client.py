@@ -96,9 +96,9 @@ class VariantsOwner(Node):
 
 
 class VariantsAnswer(Node):
-    """`VariantsOfProduct`."""
+    """`VariantsOfProduct`; null once the product is gone."""
 
-    product: VariantsOwner | None = None
+    product: VariantsOwner | None
 
 
 class OrdersAnswer(Node):
@@ -114,9 +114,9 @@ class LinesOwner(Node):
 
 
 class LinesAnswer(Node):
-    """`LinesOfOrder`."""
+    """`LinesOfOrder`; null once the order is gone."""
 
-    order: LinesOwner | None = None
+    order: LinesOwner | None
 
 
 class TokenAnswer(msgspec.Struct):
@@ -137,14 +137,14 @@ def exchange_code(transport: Transport, domain: str, client_id: str, client_secr
     """
     fields = {"client_id": client_id, "client_secret": client_secret, "code": code, "expiring": "1"}
     answer = token_endpoint(transport, domain, fields, call="access_token")
-    if answer.status in (400, 401, 403):
+    if token_refusal(answer) is not None:
         raise InstallRefused(
             "Shopify did not accept the sign-in; open the app in Shopify again",
             platform=PLATFORM,
             call="access_token",
             status=answer.status,
         )
-    raise_for_status(answer, platform=PLATFORM, call="access_token")
+    check_status(answer, "access_token")
     return decode(answer, TokenAnswer, platform=PLATFORM, call="access_token")
 
 
@@ -153,9 +153,28 @@ def token_endpoint(transport: Transport, domain: str, fields: Mapping[str, str],
     return transport.send(PLATFORM, call, "POST", f"https://{domain}/admin/oauth/access_token", json=dict(fields))
 
 
+def token_refusal(answer: Answer) -> str | None:
+    """
+    Why the token endpoint refuses, in its own word (`invalid_grant` …) or "" where it gives none; None if Shopify refused nothing.
+
+    Where JSON is not wanted it says so in a page titled "Oauth error …". Any other page is of something in between.
+    """
+    if answer.status not in (400, 401, 403) or (_is_page(answer) and b"oauth error" not in answer.body.lower()):
+        return None
+    try:
+        content = msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    word = content.get("error") if isinstance(content, dict) else None
+    return word if isinstance(word, str) else ""
+
+
 def read_products(transport: Transport, access: Access, gids: Sequence[str]) -> Reply[list[ProductNode | None]]:
     """Products in the order of `gids` with all their variants; None where Shopify knows none. At most `PRODUCT_PAGE` at once."""
     reply = query(transport, access, "products", queries.PRODUCTS, {"ids": list(gids)}, ProductsAnswer)
+    if len(reply.data.nodes) != len(gids):
+        # Each id has its place, null if the product is gone. Fewer places say nothing of what is gone.
+        raise TransientError("unreadable answer: products are missing from it", platform=PLATFORM, call="products")
     for node in reply.data.nodes:
         if node is not None:
             node.variants.nodes.extend(_rest(node.variants, partial(_variants, transport, access, node.id)))
@@ -195,15 +214,17 @@ def query(transport: Transport, access: Access, call: str, document: str, variab
         headers={"x-shopify-access-token": token},
         json={"query": document, "variables": dict(variables)},
     )
-    _check_status(answer, call)
+    check_status(answer, call)
     _note_version(answer, call)
     envelope = decode(answer, Envelope, platform=PLATFORM, call=call)
     errors = _errors(envelope.errors)
     if any(error.code == "THROTTLED" for error in errors):
-        raise ThrottledError("throttled", platform=PLATFORM, call=call, status=answer.status, retry_after=_wait(envelope.extensions))
+        wait = _wait(envelope.extensions)
+        transport.throttled(PLATFORM, call, wait)
+        raise ThrottledError("throttled", platform=PLATFORM, call=call, status=answer.status, retry_after=wait)
     try:
         data = msgspec.json.decode(envelope.data, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as misfit:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as misfit:
         # Nothing usable came: what Shopify says of it decides, else the answer was mangled.
         raise _failure(errors, call, answer.status) from misfit
     gaps = tuple(".".join(map(str, error.path or ())) or error.code or "unnamed" for error in errors)
@@ -212,7 +233,14 @@ def query(transport: Transport, access: Access, call: str, document: str, variab
     return Reply(data, gaps)
 
 
-def _check_status(answer: Answer, call: str) -> None:
+def check_status(answer: Answer, call: str) -> None:
+    """
+    Map an HTTP status to the error tree, where Shopify's own words say more.
+
+    A page where JSON belongs comes from Shopify's edge or from something in between: it says nothing of our rights or records.
+    """
+    if answer.status in (400, 401, 403, 404) and _is_page(answer):
+        raise TransientError(f"answered {answer.status} with a page", platform=PLATFORM, call=call, status=answer.status)
     if answer.status < 400:
         raise_for_status(answer, platform=PLATFORM, call=call)
         return
@@ -221,6 +249,10 @@ def _check_status(answer: Answer, call: str) -> None:
         # Not a missing scope: this kind of token is dead for good.
         raise AccessLost(words, platform=PLATFORM, call=call, status=403)
     raise_for_status(answer, platform=PLATFORM, call=call, words=words)
+
+
+def _is_page(answer: Answer) -> bool:
+    return answer.headers.get("content-type", "").strip().lower().startswith("text/html")
 
 
 def _words(body: bytes) -> str:

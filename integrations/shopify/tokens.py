@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from connector.config import Settings
-from connector.platforms import Access, AccessLost, TransientError
-from integrations.shopify.client import PLATFORM, TokenAnswer, token_endpoint
-from integrations.transport import Transport, decode, raise_for_status
+from connector.platforms import Access, AccessLost, Rejected, TransientError
+from integrations.shopify.client import PLATFORM, TokenAnswer, check_status, token_endpoint, token_refusal
+from integrations.transport import Transport, decode
 
 EARLY = timedelta(minutes=5)
+LONGEST = timedelta(days=3660)
+"""No life of a token is taken for longer: a nonsensical one would not fit into a date."""
 
 
 def credentials_of(answer: TokenAnswer, now: datetime) -> dict[str, str]:
@@ -21,8 +23,8 @@ def credentials_of(answer: TokenAnswer, now: datetime) -> dict[str, str]:
     return {
         "access_token": answer.access_token,
         "refresh_token": answer.refresh_token,
-        "expires_at": (now + timedelta(seconds=answer.expires_in)).isoformat(),
-        "refresh_expires_at": (now + timedelta(seconds=answer.refresh_token_expires_in)).isoformat(),
+        "expires_at": (now + _life(answer.expires_in)).isoformat(),
+        "refresh_expires_at": (now + _life(answer.refresh_token_expires_in)).isoformat(),
         "scope": answer.scope,
     }
 
@@ -36,8 +38,9 @@ def refresh(access: Access, now: datetime, settings: Settings, transport: Transp
     """
     Trade the refresh token for the next pair.
 
-    Raises: AccessLost if it is not accepted any more (400 `invalid_grant` or 401), TransientError for an incomplete answer: the
-    old pair must then be kept and the same refresh token presented again.
+    Raises: AccessLost if it is not accepted any more (400 `invalid_grant` or 401); Rejected if it is our own client id or secret
+    that is not accepted, which no merchant can cure by signing in again; TransientError for an incomplete answer or one that
+    is not Shopify's: the old pair must then be kept and the same refresh token presented again.
     """
     answer = token_endpoint(
         transport,
@@ -50,10 +53,17 @@ def refresh(access: Access, now: datetime, settings: Settings, transport: Transp
         },
         call="refresh",
     )
-    if answer.status in (400, 401, 403):
+    refusal = token_refusal(answer)
+    if refusal == "invalid_client":
+        raise Rejected("Shopify does not know our client id and secret", platform=PLATFORM, call="refresh", status=answer.status)
+    if refusal is not None:
         raise AccessLost("the refresh token is not accepted any more", platform=PLATFORM, call="refresh", status=answer.status)
-    raise_for_status(answer, platform=PLATFORM, call="refresh")
+    check_status(answer, "refresh")
     given = decode(answer, TokenAnswer, platform=PLATFORM, call="refresh")
     if not given.access_token or not given.refresh_token:
         raise TransientError("the answer holds no complete token pair", platform=PLATFORM, call="refresh", status=answer.status)
     return credentials_of(given, now)
+
+
+def _life(seconds: int) -> timedelta:
+    return timedelta(seconds=min(max(seconds, 0), LONGEST.total_seconds()))

@@ -20,9 +20,17 @@ from integrations.woocommerce.payloads import PLATFORM, ErrorBody, Setting, Site
 PAGE_SIZE = 100
 """WooCommerce's own maximum; 101 is answered 400."""
 MAX_PAGES = 10_000
+PAGE_STATUSES = (400, 403, 404, 405, 406, 408, 410)
+"""With one of these a body that is not WooCommerce's is a page of a firewall, a proxy or the host."""
 _EMAIL = re.compile(r"\S+@\S+")
 # English words of core; the text is translated with the site, the code is the same as for a wrong secret.
 _SCOPE_WORDS = ("write permissions", "read permissions")
+
+
+class Record(msgspec.Struct):
+    """What every record has; anything else is no answer to our question."""
+
+    id: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +48,12 @@ def read_status(call: Call) -> SystemStatus:
 
 
 def read_index(call: Call) -> SiteIndex:
-    """The site's name, addresses and time zone."""
+    """The site's name, addresses and time zone. Raises TransientError for an index that names no address: WordPress always does."""
     answer = _get(call, "index", "", {"_fields": "name,url,home,timezone_string,gmt_offset"})
-    return decode(answer, SiteIndex, platform=PLATFORM, call="index")
+    index = decode(answer, SiteIndex, platform=PLATFORM, call="index")
+    if not index.url and not index.home:
+        raise TransientError("unreadable answer: the index names no address", platform=PLATFORM, call="index", status=answer.status)
+    return index
 
 
 def read_settings(call: Call, group: str) -> dict[str, str]:
@@ -56,7 +67,7 @@ def read_products(call: Call, ids: Sequence[str]) -> tuple[list[msgspec.Raw], da
     """The products among `ids` that exist outside the bin, and the store's own time of the answer."""
     params = {"include": ",".join(ids), "per_page": str(PAGE_SIZE), "status": "any"}
     answer = _get(call, "products", "wc/v3/products", params)
-    return decode(answer, list[msgspec.Raw], platform=PLATFORM, call="products"), _answered_at(answer)
+    return _records(answer, "products"), _answered_at(answer)
 
 
 def read_orders(call: Call, modified_after: datetime, page: int) -> list[msgspec.Raw]:
@@ -73,7 +84,7 @@ def read_orders(call: Call, modified_after: datetime, page: int) -> list[msgspec
         "per_page": str(PAGE_SIZE),
         "page": str(page),
     }
-    return decode(_get(call, "orders", "wc/v3/orders", params), list[msgspec.Raw], platform=PLATFORM, call="orders")
+    return _records(_get(call, "orders", "wc/v3/orders", params), "orders")
 
 
 def list_webhooks(call: Call) -> list[WebhookBody]:
@@ -97,7 +108,21 @@ def create_webhook(call: Call, topic: str, address: str, secret: str) -> Webhook
 
 def delete_webhook(call: Call, number: int) -> None:
     """Delete one webhook for good (webhooks know no bin). Raises Gone if it is not there."""
-    _send(call, "delete_webhook", "DELETE", f"wc/v3/webhooks/{number}", params={"force": "true"})
+    answer = _send(call, "delete_webhook", "DELETE", f"wc/v3/webhooks/{number}", params={"force": "true"})
+    # The store shows what it deleted; a maintenance page with a 200 has deleted nothing.
+    decode(answer, Record, platform=PLATFORM, call="delete_webhook")
+
+
+def _records(answer: Answer, call: str) -> list[msgspec.Raw]:
+    """
+    The records of a list, each still to be read; single ones may make no sense.
+
+    Raises TransientError for a list of something else: it must not be taken for one in which nothing of ours is found.
+    """
+    records = decode(answer, list[Record], platform=PLATFORM, call=call)
+    if records and not any(isinstance(record.id, int) for record in records):
+        raise TransientError("unreadable answer: nothing in it has a number", platform=PLATFORM, call=call, status=answer.status)
+    return decode(answer, list[msgspec.Raw], platform=PLATFORM, call=call)
 
 
 def _get(call: Call, name: str, path: str, params: Mapping[str, str]) -> Answer:
@@ -119,7 +144,7 @@ def _check(answer: Answer, call: str) -> None:
     """
     Map what WooCommerce answers to the error tree, where its own code says more than the HTTP status.
 
-    A page instead of JSON with 403 or 404 comes from a firewall or a proxy, and `rest_no_route` from a store whose
+    A page instead of JSON with a status of PAGE_STATUSES comes from a firewall or a proxy, and `rest_no_route` from a store whose
     WooCommerce is off or being updated: none of these says anything of our record, so they are transient.
     """
     if 200 <= answer.status < 300:
@@ -130,7 +155,7 @@ def _check(answer: Answer, call: str) -> None:
         raise NotPermitted(words, platform=PLATFORM, call=call, status=401)
     if answer.status == 403 and error and str(error.code).startswith("woocommerce_rest_cannot_"):
         raise AccessLost(f"the keys' owner lost the right: {words}", platform=PLATFORM, call=call, status=403)
-    if answer.status in (403, 404, 408) and error is None:
+    if answer.status in PAGE_STATUSES and error is None:
         raise TransientError(f"answered {answer.status} without WooCommerce's words", platform=PLATFORM, call=call, status=answer.status)
     if error and error.code == "rest_no_route":
         raise TransientError(words, platform=PLATFORM, call=call, status=answer.status)
@@ -149,6 +174,6 @@ def _error(answer: Answer) -> ErrorBody | None:
 def _answered_at(answer: Answer) -> datetime | None:
     try:
         told = parsedate_to_datetime(answer.headers.get("date", ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return told if told.tzinfo else told.replace(tzinfo=UTC)

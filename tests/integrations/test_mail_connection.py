@@ -51,7 +51,9 @@ def test_a_connection_that_died_while_idle_costs_nothing(start: Start, sender_fo
     controller = start(catcher)
     sender = sender_for(controller)
     sender.send(ENVELOPE)
-    sender._idle[0][1]._socket().shutdown(socket.SHUT_RDWR)
+    line = sender._idle[0][1]._smtp.sock
+    assert line is not None
+    line.shutdown(socket.SHUT_RDWR)
     assert sender.send(ENVELOPE).handover is Handover.SENT
     assert len(catcher.messages) == 2
 

@@ -27,7 +27,7 @@ class Receiver:
         self.patience = threading.Event()
         self.patience.set()
 
-    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, seconds: float = 0.0) -> int:
         self.got.append(headers["id"])
         self.bodies.append(body)
         self.patience.wait(5)

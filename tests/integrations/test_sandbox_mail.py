@@ -1,7 +1,7 @@
 """The mail catcher and its pages, and what a shopper does with a mail."""
 
 import smtplib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -10,10 +10,13 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from connector.errors import ConnectorError, NotFound
+from connector.messages.envelope import Handover
+from integrations.mail.smtp import SmtpSender
 from integrations.sandbox.mail_catcher import MailCatcher
 from integrations.sandbox.servers import LocalServer
 from integrations.sandbox.shopper import Browser, mail_links, read_page
 from integrations.sandbox.web import Call, route
+from tests.integrations.mail_servers import ENVELOPE
 from tests.integrations.sandbox_app import START, Clock
 
 
@@ -109,6 +112,45 @@ def test_a_connection_can_break_after_the_final_dot(mail: MailCatcher, keeps: bo
     with pytest.raises(smtplib.SMTPServerDisconnected):
         deliver(mail, compose())
     assert len(mail.messages()) == int(keeps)
+
+
+@pytest.mark.parametrize(
+    ("plan", "handover", "is_bad_address"),
+    [
+        (lambda mail: mail.refuse_next(code=421), Handover.RETRY, False),
+        (lambda mail: mail.refuse_next(code=421, at_data=True), Handover.RETRY, False),
+        (lambda mail: mail.refuse_next(code=450), Handover.RETRY, False),
+        (lambda mail: mail.refuse_next(code=499), Handover.RETRY, False),
+        (lambda mail: mail.refuse_next(code=550), Handover.REFUSED, True),
+        (lambda mail: mail.refuse_next(code=552), Handover.REFUSED, False),
+        (lambda mail: mail.refuse_next(code=552, at_data=True), Handover.REFUSED, False),
+        (lambda mail: mail.refuse_next(code=554), Handover.REFUSED, False),
+        (lambda mail: mail.die_next(), Handover.UNKNOWN, False),
+        (lambda mail: mail.hang_next(seconds=5.0, at_data=False), Handover.RETRY, False),
+        (lambda mail: mail.hang_next(seconds=5.0), Handover.UNKNOWN, False),
+        (lambda mail: mail.hang_next(seconds=0.01), Handover.SENT, False),
+        (lambda mail: mail.hang_next(seconds=0.01, at_data=False), Handover.SENT, False),
+    ],
+)
+def test_our_sender_makes_of_each_misbehaviour_what_it_is(
+    mail: MailCatcher, plan: Callable[[MailCatcher], None], handover: Handover, is_bad_address: bool
+) -> None:
+    plan(mail)
+    sender = SmtpSender(mail.smtp_url, timeout=0.3, answer_timeout=0.3)
+    result = sender.send(ENVELOPE)
+    assert (result.handover, result.is_bad_address) == (handover, is_bad_address)
+    assert sender.send(ENVELOPE).handover is Handover.SENT
+    sender.close()
+
+
+def test_after_a_421_the_connection_is_over(mail: MailCatcher) -> None:
+    mail.refuse_next(code=421)
+    with smtplib.SMTP("127.0.0.1", mail.port) as client:
+        client.ehlo()
+        client.mail("a@b.example")
+        assert client.rcpt("c@d.example")[0] == 421
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            client.getreply()
 
 
 def test_the_mailbox_lists_and_shows_messages(mail: MailCatcher, mailbox: str, browser: Browser) -> None:

@@ -1,6 +1,5 @@
 """The pretend Shopify's install, tokens and GraphQL, seen by a tiny app that plays our role and recomputes signatures itself."""
 
-import json
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -204,17 +203,3 @@ def test_root_fields_are_found_among_fragments_directives_and_variables() -> Non
     assert found[2].arguments["ids"] == ["x", 'y"z']
     assert found[3].arguments == {"first": 5, "reverse": True, "query": "a:b # c", "after": None}
     assert root_fields("query ( $a: Int", {}) == []
-
-
-def test_faults_come_on_command_and_pass(app: PlayedApp) -> None:
-    faults = app.world.shopify.faults
-    faults.throttle_next()
-    faults.fail_next(2, status=502)
-    faults.html_next()
-    faults.slow_next(seconds=0.01)
-    status, body = app.graphql("{ shop { name } }")
-    assert (status, body["errors"][0]["extensions"]["code"]) == (200, "THROTTLED")
-    assert [app.graphql("{ shop { name } }")[0] for _ in range(2)] == [502, 502]
-    with pytest.raises(json.JSONDecodeError):
-        app.graphql("{ shop { name } }")
-    assert app.graphql("{ shop { name } }")[1]["data"]["shop"]["name"] == "Harbour & Pine"

@@ -233,19 +233,6 @@ def test_a_webhook_can_be_changed_and_is_deleted_only_by_force(app: PlayedApp) -
     assert app.rest("GET", path)[0] == 404
 
 
-def test_faults_come_on_command_and_pass(app: PlayedApp) -> None:
-    faults = app.world.woocommerce.faults
-    faults.throttle_next(seconds=2.5)
-    faults.fail_next()
-    faults.html_next(status=503)
-    status, _, headers = app.rest("GET", "/wc/v3/orders")
-    assert (status, headers["retry-after"]) == (429, "2.5")
-    assert app.rest("GET", "/wc/v3/orders")[0] == 503
-    with pytest.raises(json.JSONDecodeError):
-        app.rest("GET", "/wc/v3/orders")
-    assert app.rest("GET", "/wc/v3/orders")[0] == 200
-
-
 def keys(value: object) -> object:
     """The nested keys of a body; a list is as its first item is."""
     if isinstance(value, dict):
