@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 PATHS := connector integrations webhooks sync tests
 
-.PHONY: install demo serve test bench spec format lint types contracts
+.PHONY: install demo serve test bench chaos spec format lint types contracts
 .DEFAULT_GOAL := install
 
 install: $(STAMP)
@@ -67,6 +67,10 @@ test: install
 
 bench: install wrk
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+# Processes, servers, connections and clocks broken on purpose: make chaos, or make chaos ARGS='--tenth RL-105'
+chaos: install
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 # Which row of the specification is proven by which test. A failing test only shows in the table here.
 spec: install

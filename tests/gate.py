@@ -13,13 +13,15 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 PATHS = ("connector", "integrations", "webhooks", "sync", "tests")
 PURE = "integrations/*/signature.py,integrations/*/mapping.py,connector/rules/*"
+CASES = "tests/chaos/test_cases.py"
 STEPS: dict[str, tuple[str, ...]] = {
     "format": ("ruff", "format", "--check", *PATHS),
     "lint": ("ruff", "check", "--quiet", *PATHS),
     "types": ("mypy",),
     "contracts": ("lint-imports",),
     "migrations": ("python", "-m", "tests.check_migrations"),
-    "tests": ("pytest", "-q", "-n", "2", "--dist", "worksteal", "--cov", "--cov-branch", "--cov-report="),
+    "tests": ("pytest", "-q", "-n", "2", "--dist", "worksteal", "--cov", "--cov-branch", "--cov-report=", f"--ignore={CASES}"),
+    "chaos": ("pytest", "-q", "-n", "2", "--dist", "load", CASES),
     "coverage": ("coverage", "report", "--fail-under=95"),
     "pure coverage": ("coverage", "report", "--fail-under=100", f"--include={PURE}"),
 }

@@ -1,0 +1,132 @@
+"""Running cases: in this process, or each as a process of its own with a time limit."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from connector.store.embedded_home import ELSEWHERE
+from tests.chaos.case import Case
+from tests.chaos.report import Row, load_rows, print_table, save_rows
+from tests.chaos.size import Size
+
+ROOT = Path(__file__).resolve().parents[2]
+REPORT = ROOT / "var" / "chaos.json"
+SLOTS = 2
+LIMIT_SECONDS = 900.0
+LEAST_LIMIT_SECONDS = 240.0
+GRACE_SECONDS = 60.0
+
+
+def run_one(case: Case, size: Size, seed: int, out: Path | None) -> int:
+    """Run a case here; what it raises is a red row."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that its stack is taken apart
+    with tempfile.TemporaryDirectory(prefix="connector-chaos-", dir=ELSEWHERE) as directory:
+        rows = rows_of(case, size, seed, Path(directory))
+    if out is not None:
+        save_rows(rows, out)
+    else:
+        print_table(rows)
+    return 0 if all(row.is_green for row in rows) else 1
+
+
+def rows_of(case: Case, size: Size, seed: int, directory: Path) -> list[Row]:
+    """The rows of a case: its own, and a red one for each id that it owes us or if it raised."""
+    Path(directory).chmod(0o711)
+    try:
+        rows = list(case.run(size, seed, directory))
+    except Exception as error:
+        traceback.print_exc()
+        return failed_rows(case, seed, f"the case raised {type(error).__name__}: {error}")
+    missing = [name for name in case.ids if name not in {row.id for row in rows}]
+    return [*rows, *(Row(name, case.name, 0, 0, ["the case says nothing of this id"], seed) for name in missing)]
+
+
+def failed_rows(case: Case, seed: int, sentence: str) -> list[Row]:
+    """A red row for each id of a case that came to nothing."""
+    return [Row(name, case.name, 0, 0, [sentence], seed) for name in case.ids or (case.name,)]
+
+
+def run_all(cases: Sequence[Case], size: Size, seed: int) -> list[Row]:
+    """Run cases as processes: first the loud ones two at a time, then those that must be alone, one by one."""
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="connector-chaos-") as directory:
+        for slots, chosen in ((SLOTS, [case for case in cases if not case.alone]), (1, [case for case in cases if case.alone])):
+            waiting = [Child(case, size, seed, Path(directory)) for case in chosen]
+            _work_off(waiting, slots)
+            rows += [row for child in waiting for row in child.rows]
+    return rows
+
+
+def _work_off(children: "Sequence[Child]", slots: int) -> None:
+    queue = list(children)
+    lock = threading.Lock()
+
+    def work() -> None:
+        while True:
+            with lock:
+                if not queue:
+                    return
+                child = queue.pop(0)
+            child.run()
+
+    threads = [threading.Thread(target=work, name=f"slot-{number}", daemon=True) for number in range(slots)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@dataclass
+class Child:
+    """A case as a process of its own, with a time limit."""
+
+    case: Case
+    size: Size
+    seed: int
+    directory: Path
+
+    def __post_init__(self) -> None:
+        self.limit = max(LEAST_LIMIT_SECONDS, LIMIT_SECONDS * self.size.share)
+        self.rows: list[Row] = failed_rows(self.case, self.seed, "it never ran")
+
+    def run(self) -> None:
+        """Run it to its end, or end it; afterwards `rows` say what came of it."""
+        out, log = self.directory / f"{self.case.name}.json", self.directory / f"{self.case.name}.log"
+        began = time.monotonic()
+        arguments = ["--one", self.case.name, "--seed", str(self.seed), "--share", str(self.size.share), "--out", str(out)]
+        with log.open("wb") as output:
+            command = [sys.executable, "-m", "tests.chaos", *arguments]
+            process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
+            try:
+                process.wait(self.limit)
+            except subprocess.TimeoutExpired:
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(GRACE_SECONDS)
+            finally:
+                # Its session holds nobody but what it started itself; a stack that was taken apart has left it empty.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        seconds = time.monotonic() - began
+        said = log.read_text(encoding="utf-8", errors="replace").strip()
+        if out.exists():
+            self.rows = load_rows(out)
+            for row in self.rows:
+                row.figures.setdefault("seconds", f"{seconds:.0f}")
+        else:
+            reason = f"overran its limit of {self.limit:.0f} s" if seconds >= self.limit else f"ended with code {process.returncode}"
+            self.rows = failed_rows(self.case, self.seed, f"the case {reason}: {said[-1500:]}")
+        state = "ok" if all(row.is_green for row in self.rows) else "RED"
+        print(f"{state:<4}{self.case.name:<24}{' '.join(row.id for row in self.rows)}  {seconds:.0f} s", flush=True)
+        if state == "RED" and said:
+            print("\n".join(f"    {line}" for line in said.splitlines()[-30:]), flush=True)
