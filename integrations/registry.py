@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from connector.config import Settings
 from connector.messages.envelope import Sender
+from connector.metrics import Metrics
 from connector.platforms import Platform
 from integrations.mail.smtp import SmtpSender
 from integrations.shopify.adapter import ShopifyPlatform
@@ -11,9 +12,9 @@ from integrations.transport import Transport
 from integrations.woocommerce.adapter import WooCommercePlatform
 
 
-def make_transport(settings: Settings) -> Transport:
-    """The process's one HTTP client. In sandbox mode named hosts lead to loopback, and no others exist."""
-    return Transport(settings.address_map, settings.extra_ca, is_closed_world=settings.sandbox)
+def make_transport(settings: Settings, metrics: Metrics | None = None) -> Transport:
+    """The process's one HTTP client, which counts its calls. In sandbox mode named hosts lead to loopback, and no others exist."""
+    return Transport(settings.address_map, settings.extra_ca, is_closed_world=settings.sandbox, metrics=metrics)
 
 
 def make_platforms(settings: Settings, transport: Transport) -> Mapping[str, Platform]:

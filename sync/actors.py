@@ -15,7 +15,6 @@ from sync.services import Services
 TIME_LIMIT_MS = 120_000
 SEND_LIMIT_MS = 390_000
 """A worker must not be interrupted between a hand-over and its record: longer than a send lease."""
-MAX_AGE_MS = 600_000
 
 log = structlog.get_logger()
 
@@ -42,5 +41,5 @@ def _actor(
         except (Exception, Interrupt) as error:
             log.warning("job.failed", job=job.value, shop_id=shop_id, error=type(error).__name__)
 
-    options: dict[str, Any] = {"time_limit": SEND_LIMIT_MS if job is Job.SEND else TIME_LIMIT_MS, "max_age": MAX_AGE_MS}
+    options: dict[str, Any] = {"time_limit": SEND_LIMIT_MS if job is Job.SEND else TIME_LIMIT_MS}
     return dramatiq.Actor(answer, broker=broker, actor_name=job.value, queue_name=QUEUE_OF[job].value, priority=0, options=options)

@@ -15,12 +15,12 @@ import structlog
 from dramatiq import Worker
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
-from dramatiq.middleware import AgeLimit, Callbacks, Pipelines, Retries, ShutdownNotifications, TimeLimit
+from dramatiq.middleware import Callbacks, Pipelines, Retries, ShutdownNotifications, TimeLimit
 
 from connector.config import Settings
 from connector.store.db import Wake
 from sync.actors import declare
-from sync.jobs import Job, Queue
+from sync.jobs import QUEUE_OF, Job, Queue
 from sync.lookout import Lookout
 from sync.services import Services
 
@@ -30,7 +30,10 @@ IDLE_MS = 50
 MARK_SECONDS = 5
 ANSWER_SECONDS = 3.0
 CONNECT_SECONDS = 2.0
+NAMESPACE = "dramatiq"
 MARKS = "connector:mark"
+MOST_WAITING = 5_000
+"""So many wakes may wait in a queue; without workers for hours they would be millions. The sweep rings for the rest later."""
 PAUSE_SECONDS = 1.0
 """After a failure nobody waits for the doorbell for so long: a server that hangs would cost every ring a time-out."""
 
@@ -42,15 +45,17 @@ def make_broker(settings: Settings) -> dramatiq.Broker:
     The broker for these settings; opens no connection yet.
 
     On Redis a dead worker's wakes come back within seconds (short heartbeat, maintenance on every command); dramatiq's own
-    defaults took minutes. Retries are off: rows say what is to be done again.
+    defaults took minutes. Retries are off: rows say what is to be done again. No wake is too old: its age would be the
+    difference of two machines' clocks, and a worker whose clock is ahead would drop everything.
     """
-    middleware = [AgeLimit(), TimeLimit(), ShutdownNotifications(), Callbacks(), Pipelines(), Retries(max_retries=0)]
+    middleware = [TimeLimit(), ShutdownNotifications(), Callbacks(), Pipelines(), Retries(max_retries=0)]
     if settings.redis_url is None:
         broker: dramatiq.Broker = StubBroker(middleware=middleware)
     else:
         url = settings.redis_url.get_secret_value()
         broker = _ClosingRedisBroker(  # type: ignore[no-untyped-call]
             url=url,
+            namespace=NAMESPACE,
             middleware=middleware,
             heartbeat_timeout=HEARTBEAT_MS,
             maintenance_chance=ALWAYS,
@@ -183,8 +188,12 @@ class _RedisMarks:
         self._client = client
 
     def add(self, wake: Wake) -> bool:
-        """Mark; false if it was marked. Raises RedisError."""
-        return bool(self._client.set(_mark(wake), 1, nx=True, ex=MARK_SECONDS))
+        """Mark; false if it was marked, or if too many wait already. Raises RedisError."""
+        with self._client.pipeline(transaction=False) as line:
+            line.set(_mark(wake), 1, nx=True, ex=MARK_SECONDS)
+            line.llen(f"{NAMESPACE}:{QUEUE_OF[Job(wake.job)].value}")
+            is_new, waiting = line.execute()
+        return bool(is_new) and waiting < MOST_WAITING
 
     def discard(self, wake: Wake) -> None:
         """Take the mark away. Raises RedisError."""

@@ -56,5 +56,7 @@ class Scheduler:
     def _take(self, turn: _Turn) -> None:
         try:
             turn.what(self._services)
+            if turn.what is sweep.sweep:
+                self._services.metrics.sweep_succeeded()
         except Exception as error:
             log.warning("schedule.failed", turn=turn.what.__name__, error=type(error).__name__)

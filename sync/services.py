@@ -1,10 +1,11 @@
 """What background work needs, plugged together once by the composition root and passed down."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connector.config import Settings
 from connector.messages.envelope import Sender
+from connector.metrics import Metrics
 from connector.platforms import Platform
 from connector.store.db import Database
 from connector.store.sealed import Vault
@@ -12,10 +13,11 @@ from connector.store.sealed import Vault
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Database, vault, platforms by name, the mail Sender (None: nowhere to send), settings."""
+    """Database, vault, platforms by name, the mail Sender (None: nowhere to send), settings, and what the process counts."""
 
     db: Database
     vault: Vault
     platforms: Mapping[str, Platform]
     mail: Sender | None
     settings: Settings
+    metrics: Metrics = field(default_factory=Metrics)

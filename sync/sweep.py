@@ -50,6 +50,7 @@ def expire(services: Services) -> int:
         for shop, checkout, automation in expired:
             automations.decide(session, shop, [Decided(checkout, automation, Reason.UNKNOWN_OUTCOME)])
     if expired:
+        services.metrics.expired_leases.add(by=len(expired))
         log.warning("messages.unknown", count=len(expired))
     return len(expired)
 

@@ -2,7 +2,8 @@
 Which shops the door knows: a cache in front of the database, with each shop's webhook secrets opened.
 
 A shop is remembered for half a minute, an unknown one for three seconds, ten thousand of each; look-ups of the same shop at
-the same time are one look-up. Names that do not exist cannot push shops out of the cache.
+the same time are one look-up, and a shop that keeps delivering is looked up again before it has to be. Names that do not exist
+cannot push shops out of the cache.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from connector.store.keeping import KnownShop, RowRefused, StoreUnavailable
 from connector.store.sealed import Vault
 
 KNOWN_SECONDS = 30.0
+AHEAD_SECONDS = 20.0
 UNKNOWN_SECONDS = 3.0
 FRESH_SECONDS = 1.0
 LOOK_UP_SECONDS = 1.5
@@ -61,6 +63,7 @@ class ShopDirectory:
         self._unknown: dict[tuple[str, str], float] = {}
         self._looking: dict[tuple[str, str], asyncio.Task[ShopEntry | None]] = {}
         self._turn = asyncio.Lock()
+        self._rest_until = 0.0
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._counting: asyncio.Task[None] | None = None
 
@@ -81,7 +84,9 @@ class ShopDirectory:
         """The shop, None if there is none. Raises StoreUnavailable, or ConfigError if its secret cannot be opened."""
         key = (platform, shop_ref)
         entry = self._known.get(key)
-        if entry is not None and self._now() - entry.read_at < KNOWN_SECONDS:
+        if entry is not None and (age := self._now() - entry.read_at) < KNOWN_SECONDS:
+            if age > AHEAD_SECONDS:
+                self._look_ahead(key, by_key=by_key)
             return entry
         read_at = self._unknown.get(key)
         if read_at is not None and self._now() - read_at < UNKNOWN_SECONDS:
@@ -114,13 +119,27 @@ class ShopDirectory:
         if self._counting is None or self._counting.done():
             self._counting = asyncio.create_task(self._write_counts())
 
+    def _look_ahead(self, key: tuple[str, str], *, by_key: bool) -> None:
+        """Renew an entry that will soon be too old, while everybody is still served from it; trouble is for those who must ask."""
+        if key not in self._looking and self._now() >= self._rest_until:
+            looking = self._begin_look_up(key, by_key=by_key)
+            looking.add_done_callback(self._rest_after)
+
+    def _rest_after(self, looking: "asyncio.Task[ShopEntry | None]") -> None:
+        if looking.cancelled() or looking.exception() is not None:
+            self._rest_until = self._now() + FRESH_SECONDS
+
     async def _look_up(self, key: tuple[str, str], *, by_key: bool) -> ShopEntry | None:
         looking = self._looking.get(key)
         if looking is None:
-            looking = self._looking[key] = asyncio.create_task(self._read(key, by_key=by_key))
-            looking.add_done_callback(lambda _: self._looking.pop(key))
+            looking = self._begin_look_up(key, by_key=by_key)
         # Shielded: one request that is given up must not fail the others that wait for the same shop.
         return await asyncio.shield(looking)
+
+    def _begin_look_up(self, key: tuple[str, str], *, by_key: bool) -> "asyncio.Task[ShopEntry | None]":
+        looking = self._looking[key] = asyncio.create_task(self._read(key, by_key=by_key))
+        looking.add_done_callback(lambda _: self._looking.pop(key))
+        return looking
 
     async def _read(self, key: tuple[str, str], *, by_key: bool) -> ShopEntry | None:
         read_at = self._now()

@@ -8,12 +8,14 @@ means that we could not keep the delivery and the sender should try again.
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from time import perf_counter
 from typing import Any
 
 import structlog
 
 from connector.canonical import Headers
 from connector.errors import ConnectorError
+from connector.metrics import ANSWER_BOUNDS, Counter, Family, Histogram
 from connector.platforms import BadSignature, DeliveryMeta, Platform
 from connector.store.deliveries import Incoming
 from webhooks.directory import ShopDirectory, ShopEntry
@@ -24,6 +26,8 @@ MAX_TEXT = 255
 MAX_HEADERS = 16_384
 MOST_NAMES = 1_000
 RETRY_AFTER = b"5"
+NOBODY = "none"
+CLOSE = (b"connection", b"close")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -54,8 +58,8 @@ UNSIGNED = _Answer("unsigned", 401, b"the signature is missing or wrong\n")
 NO_DOOR = _Answer("no_door", 404, b"there is no webhook address like this\n")
 NO_SHOP = _Answer("no_shop", 404, b"no shop has this webhook address\n")
 NOT_POST = _Answer("not_post", 405, b"webhooks are posted\n", (b"allow", b"POST"))
-TOO_LARGE = _Answer("too_large", 413, b"the body is too large\n")
-ENCODED = _Answer("encoded", 415, b"send the body without content encoding\n", (b"accept-encoding", b"identity"))
+TOO_LARGE = _Answer("too_large", 413, b"the body is too large\n", CLOSE)
+ENCODED = _Answer("encoded", 415, b"send the body without content encoding\n", (b"accept-encoding", b"identity"), CLOSE)
 FULL = _Answer("full", 503, b"try again soon\n", (b"retry-after", RETRY_AFTER))
 UNAVAILABLE = _Answer("unavailable", 503, b"try again soon\n", (b"retry-after", RETRY_AFTER))
 GONE = _Answer("disconnected", 0)
@@ -64,7 +68,7 @@ ANSWERS = (KEPT, PING, UNKNOWN_SHOP, UNSIGNED, NO_DOOR, NO_SHOP, NOT_POST, TOO_L
 
 class Door:
     """
-    The ASGI application. `counts` tells how many requests came to which outcome since the start.
+    The ASGI application.
 
     App-wide secrets are read once: exchanging them means new settings, hence a new process.
     """
@@ -77,34 +81,55 @@ class Door:
         self._directory = directory
         self._max_body = max_body
         self._inner = inner
-        self.counts: dict[str, int] = {answer.outcome: 0 for answer in ANSWERS}
+        self._answers = Counter("connector_webhook_answers_total", "Answers of the webhook door.", "platform", "outcome")
+        self._seconds = Histogram("connector_webhook_answer_seconds", "How long they took.", "platform", ANSWER_BOUNDS)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many requests came to which outcome since the start."""
+        found = {answer.outcome: 0 for answer in ANSWERS}
+        for (_, outcome), count in self._answers.values().items():
+            found[outcome] += int(count)
+        return found
+
+    def families(self) -> Iterable[Family]:
+        """The same by platform, and how long the answers took."""
+        return self._answers.family(), self._seconds.family()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a webhook; hand everything else on."""
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
             await self._inner(scope, receive, send)
             return
+        began = perf_counter()
+        platform, shop_key = self._find_platform(scope["path"])
         try:
-            answer = await self._answer(scope, receive)
+            answer = NO_DOOR if platform is None else await self._answer(platform, shop_key, scope, receive)
         except InboxFull:
             answer = FULL
         except ConnectorError as error:
             # The inbox or the directory: our own trouble, never the sender's.
             log.warning("delivery.not_kept", reason=str(error))
             answer = UNAVAILABLE
-        self.counts[answer.outcome] += 1
+        name = NOBODY if platform is None else platform.name
+        self._answers.add(name, answer.outcome)
+        self._seconds.observe(name, perf_counter() - began)
         if answer is not GONE:
             await send(answer.start)
             await send(answer.body)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
-        path: str = scope["path"]
-        platform, shop_key = self._by_path.get(path), ""
-        if platform is None:
-            name, _, shop_key = path[len(PREFIX) :].partition("/")
-            platform = self._by_name.get(name)
-            if platform is None or not platform.can.shop_in_path or not _SHOP_KEY.fullmatch(shop_key):
-                return NO_DOOR
+    def _find_platform(self, path: str) -> tuple[Platform | None, str]:
+        """Whose door this is, and the key of the shop where each has an address of its own."""
+        platform = self._by_path.get(path)
+        if platform is not None:
+            return platform, ""
+        name, _, shop_key = path[len(PREFIX) :].partition("/")
+        platform = self._by_name.get(name)
+        if platform is None or not platform.can.shop_in_path or not _SHOP_KEY.fullmatch(shop_key):
+            return None, ""
+        return platform, shop_key
+
+    async def _answer(self, platform: Platform, shop_key: str, scope: Scope, receive: Receive) -> _Answer:
         if scope["method"] != "POST":
             return NOT_POST
         headers = dict(scope["headers"])

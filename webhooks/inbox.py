@@ -1,8 +1,9 @@
 """
 The inbox: keep many deliveries in one commit, and let each request wait for its own.
 
-There is no timer: whatever arrived while the last commit ran is the next batch. Everything is bounded: rows, bytes, the size
-of a batch and the time that a request waits. Nothing here knows SQL or a platform.
+There is no timer: whatever arrived while the last commit ran is the next batch. Where a commit takes long, as over a slow
+line, further connections begin with the next batch before it is back, so that no request waits for two commits. Everything is
+bounded: rows, bytes, the size of a batch and the time that a request waits. Nothing here knows SQL or a platform.
 """
 
 import asyncio
@@ -19,7 +20,8 @@ from connector.store.deliveries import Incoming
 from connector.store.keeping import StoreUnavailable
 from webhooks.bell import Bell
 
-EXPIRY_SECONDS = 0.25
+WATCH_SECONDS = 0.05
+PATIENCE_SECONDS = 0.1
 
 log = structlog.get_logger()
 
@@ -81,13 +83,16 @@ class _Waiting:
 
 class Inbox:
     """
-    Between the door and the database: one flusher task, one connection.
+    Between the door and the database: one flusher with its connection, and `helpers` for times when that is slow.
 
     `wake(shop_id)` is called after the commit, at most once per batch and shop, from a thread of its own: it may block.
     """
 
-    def __init__(self, keeper: Keeps, wake: Callable[[int], None], limits: Limits | None = None) -> None:
+    def __init__(self, keeper: Keeps, wake: Callable[[int], None], limits: Limits | None = None, helpers: Sequence[Keeps] = ()) -> None:
         self._keeper = keeper
+        self._idle = list(helpers)
+        self._helpers = tuple(helpers)
+        self._helping: set[asyncio.Task[None]] = set()
         self._limits = limits or Limits()
         self._bell = Bell(wake)
         self._queue: deque[_Waiting] = deque()
@@ -98,6 +103,7 @@ class Inbox:
         self._arrival: asyncio.Future[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._is_stopping = False
+        self._is_failing = False
 
     async def start(self) -> None:
         """Begin to take deliveries. A database that is away is waited for in the background."""
@@ -105,7 +111,9 @@ class Inbox:
         self._now = self._loop.time
         self._is_stopping = False
         self._bell.start()
-        self._tasks = [asyncio.create_task(self._flush()), asyncio.create_task(self._expire())]
+        self._tasks = [asyncio.create_task(self._flush()), asyncio.create_task(self._watch())]
+        for helper in list(self._idle):
+            self._send_for_help(helper)
 
     async def stop(self) -> None:
         """Take nothing more, keep what waits (as long as requests wait), ring the last wakes, close the connection."""
@@ -114,14 +122,26 @@ class Inbox:
         self._notice_arrival()
         await flusher
         watch.cancel()
-        await asyncio.wait([watch])
-        await self._keeper.close()
+        await asyncio.wait([watch, *self._helping])
+        while self._queue:  # what a helper put back when the flusher had gone
+            self._finish(self._queue.popleft(), NotKept("the inbox is closed"))
+        for keeper in (self._keeper, *self._helpers):
+            await keeper.close()
         await asyncio.to_thread(self._bell.stop)
 
     @property
     def waiting(self) -> int:
         """How many deliveries wait for their commit."""
         return self._rows
+
+    @property
+    def is_failing(self) -> bool:
+        """True if the database did not take the last batch, and none since."""
+        return self._is_failing
+
+    def hope(self) -> None:
+        """Somebody wrote where we write, and it went well: the next batch will show."""
+        self._is_failing = False
 
     async def keep(self, row: Incoming) -> None:
         """
@@ -160,13 +180,14 @@ class Inbox:
                 if not self._keeper.is_open:
                     await self._keeper.open()
                 if self._queue:
-                    await self._keep_batch(self._take())
+                    await self._keep_batch(self._keeper, self._take())
                 elif not self._is_stopping:
                     await self._next_arrival()
                 failures = 0
             except Exception as error:
                 # Whatever it is: a flusher that ended would leave every request hanging.
                 failures += 1
+                self._is_failing = True
                 log.warning("inbox.unavailable", reason=f"{type(error).__name__}: {error}", failures=failures, waiting=self._rows)
 
     def _take(self) -> list[_Waiting]:
@@ -179,7 +200,28 @@ class Inbox:
             batch.append(self._queue.popleft())
         return batch
 
-    async def _keep_batch(self, batch: list[_Waiting]) -> None:
+    def _send_for_help(self, helper: Keeps) -> None:
+        self._idle.remove(helper)
+        task = asyncio.create_task(self._help(helper))
+        self._helping.add(task)
+        task.add_done_callback(self._helping.discard)
+
+    async def _help(self, helper: Keeps) -> None:
+        """Keep one batch beside the flusher; the first time only get ready, since opening a connection takes long where help is needed."""
+        try:
+            if not helper.is_open:
+                await helper.open()
+                await helper.keep([], self._limits.statement_seconds)
+            if self._queue:
+                await self._keep_batch(helper, self._take())
+        except Exception as error:
+            log.info("inbox.no_help", reason=f"{type(error).__name__}: {error}")
+            await helper.close()
+            await asyncio.sleep(0 if self._is_stopping else self._limits.longest_pause_seconds)
+        finally:
+            self._idle.append(helper)
+
+    async def _keep_batch(self, keeper: Keeps, batch: list[_Waiting]) -> None:
         """Keep what still waits. A batch that is refused is halved until the bad rows stand alone: they fail, no other does."""
         parts = [batch]
         while parts:
@@ -190,13 +232,13 @@ class Inbox:
             unique = {waiting.row.key: waiting.row for waiting in part}
             seconds = min(self._limits.statement_seconds, max(0.05, part[0].until - now))
             try:
-                shop_ids = await self._keeper.keep(list(unique.values()), seconds)
+                shop_ids = await keeper.keep(list(unique.values()), seconds)
             except StoreUnavailable:
                 for waiting in part:
                     waiting.was_tried = True
                 for rest in (*parts, part):
                     self._queue.extendleft(reversed(rest))
-                await self._keeper.close()
+                await keeper.close()
                 raise
             except Exception as error:
                 if len(part) > 1:
@@ -206,6 +248,7 @@ class Inbox:
                     log.error("delivery.refused", platform=row.platform, topic=row.topic, shop_id=row.shop_id, reason=str(error))
                     self._finish(part[0], Unkeepable(f"the delivery could not be kept: {error}"))
             else:
+                self._is_failing = False
                 for waiting in part:
                     self._finish(waiting)
                     # It may have been kept the first time, when only the answer was lost: then it is not new now.
@@ -229,10 +272,12 @@ class Inbox:
         else:
             waiting.done.set_exception(error)
 
-    async def _expire(self) -> None:
-        """Let nothing wait for longer than promised, whatever the database does."""
+    async def _watch(self) -> None:
+        """Let nothing wait for longer than promised, whatever the database does; send for help when the flusher is slow."""
         while True:
-            await asyncio.sleep(EXPIRY_SECONDS)
+            await asyncio.sleep(WATCH_SECONDS)
             now = self._now()
             while self._queue and not self._still_waits(self._queue[0], now):
                 self._queue.popleft()
+            if self._queue and self._idle and now - self._queue[0].until + self._limits.wait_seconds > PATIENCE_SECONDS:
+                self._send_for_help(self._idle[0])

@@ -6,27 +6,26 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import structlog
 import typer
-import uvicorn
 from pydantic import SecretStr, ValidationError
 from rich.console import Console
 
+from connector import log
 from connector.config import Settings
 from connector.errors import ConfigError, ConnectorError
 from connector.platforms import TransientError
 from connector.store import embedded
 from connector.store import migrate as migrations
-from connector.web.app import make_app, settle_memory
+from connector.web.app import make_app, make_side, settle_memory
 from connector.web.composition import Composition, compose
+from connector.web.server import allow_connections, listen, listening
 from integrations.registry import make_transport
 from sync.schedule import Scheduler
 
-DRAIN_SECONDS = 25_000
+FINISH_SECONDS = 25.0
+SCHEDULER_SECONDS = 10.0
 console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
-log = structlog.get_logger()
 
 
 def run(command: Callable[[Settings], object]) -> None:
@@ -76,6 +75,7 @@ def upgrade(settings: Settings) -> None:
 
 def serve(settings: Settings) -> None:
     """Web, workers and scheduler in one process."""
+    log.configure()
     with with_database(settings) as ready:
         upgrade(ready)
         with compose(ready) as composition, background(composition):
@@ -86,6 +86,7 @@ def serve(settings: Settings) -> None:
 def web(settings: Settings) -> None:
     """Only the web. Needs DATABASE_URL and REDIS_URL, as the roles must share them."""
     _need_shared(settings)
+    log.configure()
     with compose(settings) as composition:
         _listen(composition)
 
@@ -93,15 +94,17 @@ def web(settings: Settings) -> None:
 def worker(settings: Settings) -> None:
     """Only workers; ends politely on SIGTERM: running work is finished, waiting work is left to others."""
     _need_shared(settings)
-    with compose(settings) as composition, working(composition):
-        _until_told()
+    log.configure()
+    with compose(settings) as composition, _watched(composition), working(composition):
+        _until_told(composition)
 
 
 def scheduler(settings: Settings) -> None:
     """Only the scheduler."""
     _need_shared(settings)
-    with compose(settings) as composition, scheduling(composition):
-        _until_told()
+    log.configure()
+    with compose(settings) as composition, _watched(composition), scheduling(composition):
+        _until_told(composition)
 
 
 @contextmanager
@@ -119,7 +122,7 @@ def working(composition: Composition) -> Iterator[None]:
     try:
         yield
     finally:
-        worker.stop(timeout=DRAIN_SECONDS)
+        worker.stop(timeout=round(composition.departure.left(FINISH_SECONDS) * 1000))
 
 
 @contextmanager
@@ -132,7 +135,18 @@ def scheduling(composition: Composition) -> Iterator[None]:
         yield
     finally:
         scheduler.stop()
-        thread.join(timeout=10)
+        thread.join(timeout=composition.departure.left(SCHEDULER_SECONDS))
+
+
+@contextmanager
+def _watched(composition: Composition) -> Iterator[None]:
+    """With METRICS_PORT: /livez and /metrics of a process that has no web."""
+    settings = composition.settings
+    if not settings.metrics_port:
+        yield
+        return
+    with listening(make_side(composition), settings.host, settings.metrics_port):
+        yield
 
 
 def announce(composition: Composition) -> None:
@@ -164,25 +178,12 @@ def _check_public_url(composition: Composition) -> None:
 
 
 def _listen(composition: Composition) -> None:
-    """Serve until told to end. uvicorn raises the signal again when it is done: let that end us in order, not at once."""
+    """Serve until told to end."""
     settings = composition.settings
-    signal.signal(signal.SIGTERM, _leave)
     app = make_app(composition)
     settle_memory()
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-        timeout_keep_alive=30,
-    )
-
-
-def _leave(*_: Any) -> None:
-    raise SystemExit(0)
+    allow_connections()
+    listen(app, settings.host, settings.port, composition.departure, settings.drain_seconds)
 
 
 def _need_shared(settings: Settings) -> None:
@@ -190,12 +191,7 @@ def _need_shared(settings: Settings) -> None:
         raise ConfigError("This role works with others: set DATABASE_URL and REDIS_URL for all of them, or use `connector serve`.")
 
 
-def _until_told() -> None:
-    told = threading.Event()
-
-    def tell(*_: Any) -> None:
-        told.set()
-
+def _until_told(composition: Composition) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, tell)
-    told.wait()
+        signal.signal(number, lambda *_: composition.departure.begin())
+    composition.departure.wait()

@@ -26,6 +26,7 @@ class DeliveryRow(SQLModel, table=True):
     __table_args__ = (
         columns.one_of("state", "pending", "applied", "no_meaning_yet", "after_uninstall", "quarantined"),
         Index("ix_deliveries_pending", "shop_id", "id", postgresql_where=text("state = 'pending'")),
+        Index("ix_deliveries_quarantined", "id", postgresql_where=text("state = 'quarantined'")),
         Index(None, "shop_id", "received_at"),
     )
     id: int | None = columns.key()
@@ -60,8 +61,8 @@ class DeliveryPersonRow(SQLModel, table=True):
 
     __tablename__ = "delivery_people"
     person_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
-    delivery_id: int = columns.ref("deliveries.id", primary_key=True)
-    shop_id: int = columns.ref("shops.id", index=True)
+    delivery_id: int = columns.ref("deliveries.id", primary_key=True, index=True)
+    shop_id: int = columns.shop_of_parent()
 
 
 class UnknownShopRow(SQLModel, table=True):

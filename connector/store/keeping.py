@@ -29,6 +29,11 @@ from connector.store.deliveries import Incoming
 
 CONNECT_SECONDS = 2.0
 
+# An acknowledged delivery is on disk whatever the server's default says, hence synchronous_commit.
+AS_SYSTEM: LiteralString = f"""
+set role {SYSTEM_ROLE}; set timezone = 'UTC'; set synchronous_commit = on; set statement_timeout = '2s'
+"""
+
 
 class StoreUnavailable(ConnectorError):
     """The database cannot keep anything now: gone, too slow, out of room. The same call may succeed on a new connection."""
@@ -47,8 +52,11 @@ class KnownShop:
     state: str
 
 
-class _Link:
-    """One connection of the system role, for one statement at a time. After trouble, `open` again."""
+class Link:
+    """One connection, for one statement at a time. After trouble, `open` again."""
+
+    settle: ClassVar[LiteralString] = AS_SYSTEM
+    """What is said first on each connection."""
 
     def __init__(self, url: str) -> None:
         self._url = libpq_url(url)
@@ -68,7 +76,7 @@ class _Link:
         connection.adapters.register_dumper(_Array, _ArrayDumper)
         self._cursor = connection.cursor(binary=True)
         try:
-            await self._within(seconds, connection.execute(_SETTLE))
+            await self._within(seconds, connection.execute(self.settle))
         except RowRefused as error:  # as when the role is missing
             await self.close()
             raise StoreUnavailable(str(error)) from error
@@ -94,6 +102,12 @@ class _Link:
         await self._within(seconds, self._cursor.execute(statement, values, prepare=True))
         return await self._cursor.fetchall()
 
+    async def _do(self, statement: LiteralString, values: Sequence[object] | None, seconds: float) -> None:
+        """What answers no rows and is too rare to be prepared."""
+        if self._cursor is None:
+            raise StoreUnavailable("the database connection is not open")
+        await self._within(seconds, self._cursor.connection.execute(statement, values))
+
     async def _within(self, seconds: float, work: Awaitable[object]) -> None:
         # Cancelling would wait for a server that may be gone; cutting the line makes the statement fail at once.
         timer = asyncio.get_running_loop().call_later(seconds, self.abort)
@@ -104,7 +118,7 @@ class _Link:
             timer.cancel()
 
 
-class Keeper(_Link):
+class Keeper(Link):
     """The way into the inbox: one connection on which many deliveries are kept in one commit."""
 
     async def keep(self, rows: Sequence[Incoming], seconds: float) -> set[int]:
@@ -119,7 +133,7 @@ class Keeper(_Link):
         return {shop_id for (shop_id,) in await self._run(_KEEP, values, seconds)}
 
 
-class ShopReader(_Link):
+class ShopReader(Link):
     """The door's look-ups, on a connection of their own so that they never wait behind a batch."""
 
     async def find_shop(self, platform: str, shop_ref: str, *, by_key: bool, seconds: float) -> KnownShop | None:
@@ -216,11 +230,6 @@ _int8 = struct.Struct("!iq").pack
 _NULL = _length(-1)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # where PostgreSQL counts microseconds from
 _MICROSECOND = timedelta(microseconds=1)
-
-# An acknowledged delivery is on disk whatever the server's default says, hence synchronous_commit.
-_SETTLE: LiteralString = f"""
-set role {SYSTEM_ROLE}; set timezone = 'UTC'; set synchronous_commit = on; set statement_timeout = '2s'
-"""
 
 _KEEP: LiteralString = """
 with now as materialized (select app_now() as at),

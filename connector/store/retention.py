@@ -1,9 +1,18 @@
-"""How long raw bodies stay."""
+"""
+How long what came in stays: the raw bytes for the retention time, the row that says what became of them for 90 days.
+
+The row outlives its bytes because its key is what makes a repeated delivery change nothing: platforms repeat for hours, and
+people play recordings back after days. After 90 days it goes whatever its state: its bytes are gone by then, so there is
+nothing left that could be applied or replayed.
+"""
 
 from sqlalchemy import text
 from sqlmodel import Session
 
 DAYS_AHEAD = 2
+KNOWN_DAYS = 90
+"""Never less than the longest retention time of bodies: a body is found by its row."""
+BATCH = 5_000
 
 
 def keep_bodies(session: Session, days: int) -> int:
@@ -11,7 +20,27 @@ def keep_bodies(session: Session, days: int) -> int:
     Make the partitions of the next days and drop those older than `days`; returns how many were dropped.
 
     Takes no row locks. Dropping waits for whoever reads the bodies, and whoever wants to write waits behind it: so it gives up
-    after a second, long before a platform would miss its answer, and is tried again the next time.
+    after half a second, long before a platform would miss its answer, and is tried again the next time.
     """
-    session.execute(text("set local lock_timeout = '1s'"))
+    session.execute(text("set local lock_timeout = '500ms'"))
     return int(session.execute(text("select keep_body_partitions(:ahead, :keep)"), {"ahead": DAYS_AHEAD, "keep": days}).scalar_one())
+
+
+def forget_deliveries(session: Session, limit: int = BATCH) -> int:
+    """
+    Delete up to `limit` of the deliveries that are older than 90 days, and what points to them; returns how many.
+
+    Needs a system transaction, and one of its own: it holds its rows until the end. Waits for nobody: rows that somebody works
+    on are left for the next time.
+    """
+    return len(session.execute(_FORGET, {"limit": limit, "days": KNOWN_DAYS}).all())
+
+
+# Ids rise with the time of arrival: the oldest come first, and looking at a batch of them costs the same however many there are.
+_FORGET = text("""
+delete from deliveries where id in (
+    select d.id from deliveries d
+    where d.id in (select id from deliveries order by id limit :limit) and d.received_at < app_now() - make_interval(days => :days)
+    order by d.id for update skip locked
+) returning id
+""")

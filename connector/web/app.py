@@ -10,8 +10,11 @@ from fastapi.staticfiles import StaticFiles
 
 from connector.store.db import Wake
 from connector.store.keeping import Keeper, ShopReader
-from connector.web import health, install
+from connector.web import health as watching
+from connector.web import install
 from connector.web.composition import Composition
+from connector.web.health import Health
+from connector.web.limits import Limits
 from connector.web.merchant import routes as merchant
 from connector.web.pages import SecurityHeaders, add_error_pages
 from connector.web.shopper import routes as shopper
@@ -21,6 +24,7 @@ from webhooks.directory import ShopDirectory
 from webhooks.door import Door
 from webhooks.inbox import Inbox
 
+HELPERS = 2
 STATIC = Path(__file__).parent / "static"
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -29,18 +33,43 @@ def make_app(composition: Composition) -> Door:
     """One ASGI application for all that comes in over HTTP."""
     settings, services = composition.settings, composition.services
     url = composition.db.url
-    inbox = Inbox(Keeper(url), wake=lambda shop_id: composition.bell.ring(Wake(Job.APPLY.value, shop_id)))
+    helpers = [Keeper(url) for _ in range(HELPERS)]
+    inbox = Inbox(Keeper(url), wake=lambda shop_id: composition.bell.ring(Wake(Job.APPLY.value, shop_id)), helpers=helpers)
     directory = ShopDirectory(ShopReader(url), services.vault)
+
+    health = Health(composition, inbox)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await inbox.start()
         await directory.start()
+        health.start()
         yield
+        await health.stop()
         await inbox.stop()
         await directory.stop()
 
-    return Door(services.platforms, inbox, directory, max_body=settings.max_body_bytes, inner=make_pages(composition, lifespan))
+    pages = make_pages(composition, lifespan, health)
+    door = Door(services.platforms, inbox, directory, max_body=settings.max_body_bytes, inner=pages)
+    composition.metrics.add_source(door.families)
+    return door
+
+
+def make_side(composition: Composition) -> FastAPI:
+    """What a process without a web shows to those who watch it: /livez and /metrics."""
+    health = Health(composition)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        health.start()
+        yield
+        await health.stop()
+
+    side = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    side.state.composition, side.state.health = composition, health
+    side.include_router(watching.side)
+    add_error_pages(side)
+    return side
 
 
 def settle_memory() -> None:
@@ -54,12 +83,12 @@ def settle_memory() -> None:
     gc.set_threshold(10_000, 20, 50)
 
 
-def make_pages(composition: Composition, lifespan: Lifespan | None = None) -> SecurityHeaders:
+def make_pages(composition: Composition, lifespan: Lifespan | None = None, health: Health | None = None) -> SecurityHeaders:
     """Everything behind the door: pages, links, installs, health."""
     pages = FastAPI(title="Connector", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    pages.state.composition = composition
-    for router in (health.router, install.router, shopper.router, merchant.router, support.router):
+    pages.state.composition, pages.state.health = composition, health or Health(composition)
+    for router in (watching.router, install.router, shopper.router, merchant.router, support.router):
         pages.include_router(router)
     pages.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_error_pages(pages)
-    return SecurityHeaders(pages, is_sandbox=composition.settings.sandbox)
+    return SecurityHeaders(Limits(pages), is_sandbox=composition.settings.sandbox)

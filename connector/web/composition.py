@@ -9,9 +9,11 @@ import dramatiq
 
 from connector.config import Settings
 from connector.errors import ConfigError
+from connector.metrics import Metrics
 from connector.store import clock, migrate
 from connector.store.db import Database
 from connector.store.sealed import open_vault
+from connector.web.departure import Departure
 from integrations.registry import make_mail_sender, make_platforms, make_transport
 from sync.broker import Bell, make_broker
 from sync.jobs import Queue
@@ -27,11 +29,17 @@ class Composition:
     broker: dramatiq.Broker
     bell: Bell
     instance: str = field(default_factory=lambda: secrets.token_hex(16))
+    departure: Departure = field(default_factory=Departure)
 
     @property
     def db(self) -> Database:
         """The database."""
         return self.services.db
+
+    @property
+    def metrics(self) -> Metrics:
+        """What the process counts."""
+        return self.services.metrics
 
 
 @contextmanager
@@ -44,7 +52,8 @@ def compose(settings: Settings) -> Iterator[Composition]:
     if settings.database_url is None:
         raise ConfigError("DATABASE_URL is not set and no bundled server was started")
     database = Database(settings.database_url.get_secret_value(), pool_size=len(Queue) * settings.worker_threads + 8)
-    transport, mail, broker = make_transport(settings), make_mail_sender(settings), make_broker(settings)
+    metrics = Metrics()
+    transport, mail, broker = make_transport(settings, metrics), make_mail_sender(settings), make_broker(settings)
     try:
         with database.system_transaction("start: whose database is this") as session:
             migrate.check_side(is_sandbox=clock.is_sandbox(session), sandbox=settings.sandbox)
@@ -55,6 +64,7 @@ def compose(settings: Settings) -> Iterator[Composition]:
             platforms=make_platforms(settings, transport),
             mail=mail,
             settings=settings,
+            metrics=metrics,
         )
         bell = Bell(broker, services)
         database.on_wake(bell.ring)

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from connector.config import Settings
 from connector.store.db import Wake
 from sync import actors
-from sync.broker import MARK_SECONDS, MARKS, Bell, make_broker
+from sync.broker import MARK_SECONDS, MARKS, NAMESPACE, Bell, make_broker
 from sync.jobs import QUEUE_OF, Job
 from sync.services import Services
 from tests.sync.bodies import shopify_checkout
@@ -249,3 +249,27 @@ def test_a_flushed_redis_costs_rings_but_rings_go_on(redis_broker: RedisBroker, 
         wait_until(lambda: told == [1])
 
     assert told == [1]
+
+
+@pytest.mark.parametrize("hours", [-24, -1, 1, 24])
+def test_a_wake_from_a_process_whose_clock_is_wrong_is_answered(
+    redis_broker: RedisBroker, services: Services, told: list[int], monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    bell = Bell(redis_broker, services)
+    right = time.time
+    with monkeypatch.context() as wrong:
+        wrong.setattr("dramatiq.message.time.time", lambda: right() + hours * 3600)
+        bell.ring(Wake(Job.APPLY.value, 1))
+    with working(bell):
+        wait_until(lambda: told == [1])
+
+
+def test_wakes_that_nobody_answers_do_not_pile_up(redis_broker: RedisBroker, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.broker.MOST_WAITING", 3)
+    bell = Bell(redis_broker, services)
+    for shop in range(10):
+        bell.ring(Wake(Job.APPLY.value, shop))
+    bell.ring(Wake(Job.SEND.value, 1))
+
+    assert redis_broker.client.llen(f"{NAMESPACE}:{QUEUE_OF[Job.APPLY].value}") == 3
+    assert redis_broker.client.llen(f"{NAMESPACE}:{QUEUE_OF[Job.SEND].value}") == 1

@@ -1,7 +1,9 @@
 """The pages as one process serves them, on fake platforms, with a browser on loopback."""
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,7 +89,7 @@ def seed(parts: Composition, now: datetime) -> Seed:
         at = now - timedelta(minutes=minutes)
         checkout: Checkout = make_checkout(at, **({"created_at": at} | changes))
         with parts.db.transaction(shop=shop.id) as session:
-            ids = records.save_checkouts(session, shop.id, [checkout])
+            ids = list(records.save_checkouts(session, shop.id, [checkout]))
             if order is not None:
                 records.save_orders(session, shop.id, [order])
             checkouts.settle(session, shops.get_shop(session, shop.id), ids)
@@ -125,3 +127,10 @@ def run(parts: Composition, statement: str, **values: Any) -> None:
 def shop_public_id(parts: Composition, shop: TestShop) -> str:
     """The name of a shop in addresses."""
     return str(scalar(parts, "select public_id from shops where id = :id", id=shop.id))
+
+
+@pytest.fixture
+def socket_dir() -> Iterator[Path]:
+    """A directory with a path short enough for a unix socket."""
+    with tempfile.TemporaryDirectory(prefix="line-") as name:
+        yield Path(name)

@@ -94,7 +94,7 @@ async def open_door(
 ) -> AsyncIterator[Stand]:
     """A door on a database, with a FakePlatform of each kind unless others are given."""
     woken: list[int] = []
-    inbox = Inbox(Keeper(url), woken.append, limits)
+    inbox = Inbox(Keeper(url), woken.append, limits, [Keeper(url), Keeper(url)])
     directory = ShopDirectory(ShopReader(url), vault)
     fakes: Mapping[str, Platform] = {"shopify": FakePlatform(), "woocommerce": FakePlatform(shop_in_path=True)}
     door = Door(fakes if platforms is None else platforms, inbox, directory, MAX_BODY, inner_app)

@@ -1,0 +1,49 @@
+"""
+What requests to the pages are kept to before anything reads them. The webhook door has limits of its own.
+
+Bodies of more than a mebibyte are refused unread, and a request for many ranges of a file gets the whole file: joining ranges
+that overlap would let a small question cause a large answer.
+"""
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from connector.web.pages import error_page
+
+MAX_BODY = 1024 * 1024
+WORDS = "That is more than any page here takes."
+
+
+class Limits:
+    """ASGI middleware around the pages."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is within the limits."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if _declared_length(scope) > MAX_BODY:
+            await error_page(413, WORDS, headers={"connection": "close"})(scope, receive, send)
+            return
+        scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"range" or b"," not in value]
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > MAX_BODY:
+                raise HTTPException(413, WORDS)
+            return message
+
+        await self._app(scope, counted, send)
+
+
+def _declared_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() and len(value) < 20 else 0
+    return 0

@@ -1,0 +1,110 @@
+"""What came in goes again: bodies by the day, rows after 90 days, nobody waits for it."""
+
+import threading
+
+import pytest
+from sqlalchemy import text
+
+from connector.config import Settings
+from connector.store import deliveries, retention
+from connector.store.db import Database
+from tests.conftest import TestShop
+
+
+def keep(db: Database, count: int, *, days_ago: int, shop: TestShop | None = None, state: str = "applied") -> None:
+    """So many deliveries that came so many days ago."""
+    with db.engine.begin() as connection:
+        connection.execute(
+            text("""
+                insert into deliveries (key, shop_id, platform, topic, state, received_at, received_on)
+                select sha256((random()::text || n)::bytea), cast(:shop as bigint), 'shopify', 'orders/create', :state,
+                    t.at, (t.at at time zone 'UTC')::date
+                from generate_series(1, :count) n, (select app_now() - make_interval(days => :days) as at) t
+            """),
+            {"count": count, "days": days_ago, "shop": shop.id if shop else None, "state": state},
+        )
+
+
+def count(db: Database, table: str = "deliveries") -> int:
+    with db.engine.begin() as connection:
+        return int(connection.execute(text(f"select count(*) from {table}")).scalar_one())
+
+
+def forget(db: Database, limit: int = retention.BATCH) -> int:
+    with db.system_transaction("test") as session:
+        return retention.forget_deliveries(session, limit)
+
+
+def test_a_delivery_is_forgotten_after_ninety_days_and_not_before(db: Database, shopify_shop: TestShop) -> None:
+    for state in ("applied", "quarantined", "pending", "no_meaning_yet"):
+        keep(db, 1, days_ago=91, shop=shopify_shop, state=state)
+    keep(db, 1, days_ago=91)
+    keep(db, 3, days_ago=89, shop=shopify_shop)
+
+    assert forget(db) == 5
+    assert forget(db) == 0
+    assert count(db) == 3
+
+
+def test_who_a_forgotten_delivery_spoke_of_is_forgotten_with_it(db: Database, shopify_shop: TestShop) -> None:
+    keep(db, 2, days_ago=91, shop=shopify_shop)
+    keep(db, 1, days_ago=1, shop=shopify_shop)
+    with db.engine.begin() as connection:
+        connection.execute(text("insert into delivery_people (person_hash, delivery_id, shop_id) select 'x', id, shop_id from deliveries"))
+
+    assert forget(db) == 2
+    assert count(db, "delivery_people") == 1
+
+
+def test_forgetting_goes_by_batches_the_oldest_first(db: Database) -> None:
+    keep(db, 7, days_ago=100)
+    keep(db, 4, days_ago=1)
+
+    assert [forget(db, 3) for _ in range(4)] == [3, 3, 1, 0]
+    assert count(db) == 4
+
+
+def test_forgetting_waits_for_nobody(db: Database) -> None:
+    keep(db, 5, days_ago=100)
+    done: list[int] = []
+    with db.engine.begin() as busy:
+        busy.execute(text("select 1 from deliveries order by id limit 2 for update"))
+        thread = threading.Thread(target=lambda: done.append(forget(db)))
+        thread.start()
+        thread.join(5)
+        assert done == [3]
+    assert forget(db) == 2
+
+
+def test_a_body_is_never_kept_longer_than_its_row() -> None:
+    longest = next(limit.le for limit in Settings.model_fields["retention_days"].metadata if hasattr(limit, "le"))
+
+    assert longest <= retention.KNOWN_DAYS
+
+
+@pytest.mark.spec("RL-145")
+def test_stray_bodies_go_in_bounded_numbers(db: Database) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(
+            text("""
+                insert into delivery_bodies (received_on, delivery_id, shop_id, headers, body)
+                select '2019-12-24', n, null, '', 'x' from generate_series(1, 50001) n
+            """)
+        )
+    for left in (1, 0):
+        with db.system_transaction("test") as session:
+            retention.keep_bodies(session, 14)
+        assert count(db, "delivery_bodies where received_on = '2019-12-24'") == left
+
+
+@pytest.mark.spec("RL-145")
+def test_a_drain_that_takes_its_time_keeps_no_old_day_from_being_dropped(db: Database, shopify_shop: TestShop) -> None:
+    keep(db, 1, days_ago=0, shop=shopify_shop, state="pending")
+    with db.engine.begin() as connection:
+        connection.execute(
+            text("create table delivery_bodies_20200103 partition of delivery_bodies for values from ('2020-01-03') to ('2020-01-04')")
+        )
+    with db.transaction(shop=shopify_shop.id) as drain:
+        assert len(deliveries.claim_pending(drain, shopify_shop.id, 10)) == 1
+        with db.system_transaction("test") as session:
+            assert retention.keep_bodies(session, 14) == 1
