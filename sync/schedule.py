@@ -14,7 +14,8 @@ from sync.services import Services
 
 EXPIRE_SECONDS = 5.0
 PRODUCTS_SECONDS = 30.0
-CLEAN_SECONDS = 3600.0
+CLEAN_SECONDS = 600.0
+FORGET_SECONDS = 60.0
 
 log = structlog.get_logger()
 
@@ -37,6 +38,7 @@ class Scheduler:
             _Turn(sweep.expire, EXPIRE_SECONDS),
             _Turn(sweep.find_products, PRODUCTS_SECONDS),
             _Turn(sweep.clean, CLEAN_SECONDS),
+            _Turn(sweep.forget, FORGET_SECONDS),
         ]
 
     def run(self) -> None:

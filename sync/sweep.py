@@ -13,6 +13,7 @@ from sync.jobs import Job
 from sync.services import Services
 
 SHOPS_PER_SWEEP = 200
+FORGET_BATCHES = 20
 
 log = structlog.get_logger()
 
@@ -63,6 +64,20 @@ def clean(services: Services) -> None:
         pruned = checkouts.prune_unidentified(session, 1000)
     if dropped or pruned:
         log.info("retention.done", partitions=dropped, checkouts=pruned)
+
+
+def forget(services: Services) -> int:
+    """Delete deliveries that nobody will repeat any more, in small transactions; returns how many went. The rest next time."""
+    count = 0
+    for _ in range(FORGET_BATCHES):
+        with services.db.system_transaction("forget old deliveries") as session:
+            gone = retention.forget_deliveries(session, retention.BATCH)
+        count += gone
+        if gone < retention.BATCH:
+            break
+    if count:
+        log.info("deliveries.forgotten", count=count)
+    return count
 
 
 def find_products(services: Services) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from connector import clock
 from connector.config import Settings
+from connector.store import retention
 from sync import sweep
 from sync.broker import Bell, make_broker
 from sync.schedule import Scheduler
@@ -86,6 +87,16 @@ def test_cleaning_makes_room_for_the_next_days_and_prunes_whom_nobody_can_reach(
         "select relname from pg_class where relname = 'delivery_bodies_' || to_char(app_now() + interval '2 days', 'YYYYMMDD')"
     )
     assert len(parts) == 1
+
+
+def test_old_deliveries_are_forgotten_a_few_batches_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setattr(sweep, "FORGET_BATCHES", 3)
+    keep(world.db, world.shop, [Arrival("checkouts/update", shopify_checkout(f"tok-{n}", world.start)) for n in range(9)])
+    world.execute("update deliveries set received_at = app_now() - interval '91 days' where id <= (select min(id) + 7 from deliveries)")
+
+    assert [sweep.forget(world.services) for _ in range(3)] == [6, 2, 0]
+    assert len(world.rows("select * from deliveries")) == 1
 
 
 def test_two_schedulers_and_a_worker_do_everything_once_without_a_single_outside_ring(
