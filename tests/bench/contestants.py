@@ -1,30 +1,25 @@
 """
-The servers that are compared: each answers the same signed webhook, each is an ASGI application made by a function here.
+The servers that our door is compared with: each answers the same signed webhook, each is an ASGI application made by a function here.
 
-What the makers need is in the environment: BENCH_SECRET, and for those that store BENCH_DATABASE_URL and BENCH_DATA_DIR.
+What the makers need is in the environment: BENCH_SECRET, and for the one that stores BENCH_DATABASE_URL.
 """
 
-import atexit
 import hashlib
 import hmac
 import os
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from sqlalchemy import create_engine
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
-from connector.config import Settings
 from connector.store.db import engine_url
 from connector.store.inbox_tables import DeliveryBodyRow, DeliveryRow
 from connector.store.tables import ShopRow
-from connector.web.app import make_app, settle_memory
-from connector.web.composition import compose
-from webhooks.door import Door
+from tests.bench.load import SHOP
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -111,7 +106,7 @@ def session_per_request() -> FastAPI:
     secret = os.environ["BENCH_SECRET"].encode()
     engine = create_engine(engine_url(os.environ["BENCH_DATABASE_URL"]), pool_size=40)
     with Session(engine) as session:
-        shop_id = session.exec(select(ShopRow.id)).one()
+        shop_id = session.exec(select(ShopRow.id).where(col(ShopRow.domain) == SHOP)).one()
     app = FastAPI()
 
     @app.post("/webhooks/shopify")
@@ -131,21 +126,4 @@ def session_per_request() -> FastAPI:
             session.commit()
         return Response()
 
-    return app
-
-
-def door() -> Door:
-    """Our door as `connector serve` composes it, in front of all the pages; only the worker threads are missing."""
-    settings = Settings.model_validate(
-        {
-            "database_url": os.environ["BENCH_DATABASE_URL"],
-            "data_dir": os.environ["BENCH_DATA_DIR"],
-            "shopify_client_id": "bench",
-            "shopify_client_secret": os.environ["BENCH_SECRET"],
-        }
-    )
-    parts = ExitStack()
-    atexit.register(parts.close)
-    app = make_app(parts.enter_context(compose(settings)))
-    settle_memory()
     return app

@@ -5,26 +5,33 @@ import hmac
 import json
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-BODY_BYTES = 6_073
+from tests.bench import bodies
+
 SHOP = "bench.myshopify.com"
 
-# The request is put together from two halves and a counter: formatting it anew would make wrk the bottleneck.
-SCRIPT = """
-local head, tail, count = {head}, {tail}, 0
-function request()
-  count = count + 1
-  return head .. string.format("%012d", count) .. tail
-end
-function done(summary, latency, requests)
+# Braces are doubled since the scripts are format strings.
+RESULT = """function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format('RESULT {{"requests": %d, "seconds": %.6f, "refused": %d, "broken": %d, "p50": %.3f, "p99": %.3f}}\\n',
     summary.requests, summary.duration / 1e6, e.status, e.connect + e.read + e.write + e.timeout,
     latency:percentile(50) / 1000, latency:percentile(99) / 1000))
 end
 """
+
+# The request is put together from two halves and a counter: formatting it anew would make wrk the bottleneck.
+SCRIPT = (
+    """
+local head, tail, count = {head}, {tail}, 0
+function request()
+  count = count + 1
+  return head .. string.format("%012d", count) .. tail
+end
+"""
+    + RESULT
+)
 
 
 @dataclass(frozen=True)
@@ -49,53 +56,9 @@ class Round:
         return self.acknowledged / self.seconds
 
 
-def checkout_body() -> bytes:
-    """A checkout as Shopify sends it, of exactly BODY_BYTES bytes."""
-    line: dict[str, Any] = {
-        "key": "4f2c9d",
-        "product_id": 8801234567890,
-        "variant_id": 44801234567890,
-        "title": "Linen shirt",
-        "variant_title": "M / blue",
-        "sku": "LS-M-BLUE",
-        "quantity": 1,
-        "price": "49.90",
-        "line_price": "49.90",
-        "requires_shipping": True,
-        "taxable": True,
-        "vendor": "Bench",
-        "properties": {},
-        "tax_lines": [{"title": "VAT", "price": "8.32", "rate": 0.2}],
-    }
-    address = {
-        "first_name": "Ada",
-        "last_name": "Martin",
-        "address1": "1 rue de la Paix",
-        "city": "Paris",
-        "zip": "75002",
-        "country_code": "FR",
-    }
-    checkout = {
-        "token": "b1946ac92492d2347c6235b4d2611184",
-        "cart_token": "68778783ad298f1c80c3bafcddeea02f",
-        "email": "ada@example.com",
-        "created_at": "2026-11-21T10:00:00-05:00",
-        "updated_at": "2026-11-21T10:05:00-05:00",
-        "presentment_currency": "EUR",
-        "total_price": "499.00",
-        "line_items": [{**line, "key": f"4f2c9d{number}"} for number in range(10)],
-        "billing_address": address,
-        "shipping_address": address,
-        "note": "",
-    }
-    missing = BODY_BYTES - len(json.dumps(checkout).encode())
-    assert missing >= 0
-    return json.dumps({**checkout, "note": "n" * missing}).encode()
-
-
 def write_script(path: Path, secret: str, run: str) -> None:
     """Write the Lua script of one round; `run` makes its webhook ids differ from those of any other round."""
-    body = checkout_body()
+    body = bodies.checkout_body(3, bodies.SHIPPING, datetime(2026, 11, 21, 10, tzinfo=UTC))
     signature = base64.b64encode(hmac.digest(secret.encode(), body, "sha256")).decode()
     head = (
         "POST /webhooks/shopify HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: Shopify-Captain-Hook\r\nAccept: */*\r\n"
