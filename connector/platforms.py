@@ -109,11 +109,16 @@ class DeliveryMeta:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryContext:
-    """What `parse` may know beside the body: topic, when the platform triggered it (else when we received it)."""
+    """
+    What `parse` may know beside the body: topic, when the platform triggered it (else when we received it).
+
+    `triggered_at`: the platform's own time, if it told one; every Checkout, Customer and Order of the delivery carries it.
+    """
 
     topic: str
     at: datetime
     shop_country: str | None = None
+    triggered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,16 @@ Deliveries -> canonical events -> rows, a batch per shop in one transaction.
 
 Doing it twice changes nothing, and the order of deliveries does not matter: newest wins by the platform's own version, and
 what is derived is computed from all that was seen. A delivery that makes no sense is quarantined with its reason; one that
-the database refuses is tried alone, so that it cannot hold up the others, and quarantined after five tries. Trouble of the
-database's own counts against no delivery.
+the database refuses is found by halving the batch, is tried alone from then on, so that it cannot hold up the others, and is
+quarantined after five tries. Trouble of the database's own counts against no delivery.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar, cast
 
 import structlog
 
@@ -26,7 +28,8 @@ from sync.jobs import Job
 from sync.services import Services
 
 MAX_ATTEMPTS = 5
-BATCH = 500
+BATCH = 1000
+"""The more at once, the more versions of one checkout are written as one row; this many still take a fifth of a second."""
 E = TypeVar("E")
 
 log = structlog.get_logger()
@@ -34,14 +37,27 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Batch:
-    """What a batch of deliveries says: events by delivery, and what became of each delivery."""
+    """
+    What a batch of deliveries says: events by delivery, and what became of each delivery.
+
+    Equal deliveries share one list of events, and each list is told once, in the order of arrival.
+    """
 
     events: dict[int, list[Event]] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
+    told: dict[type, list[Any]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, delivery_id: int, events: list[Event], *, is_new: bool) -> None:
+        """A delivery that makes sense."""
+        self.outcomes.append(Outcome(delivery_id, "applied"))
+        self.events[delivery_id] = events
+        if is_new:
+            for event in events:
+                self.told[type(event)].append(event)
 
     def of(self, kind: type[E]) -> list[E]:
-        """All events of one kind, in the order of arrival."""
-        return [event for events in self.events.values() for event in events if isinstance(event, kind)]
+        """All events of one kind."""
+        return cast(list[E], self.told.get(kind, []))
 
 
 def drain(services: Services, shop_id: int, limit: int = BATCH) -> int:
@@ -51,22 +67,17 @@ def drain(services: Services, shop_id: int, limit: int = BATCH) -> int:
     At most one drain per shop works at a time; another one returns 0 at once. If more is waiting, the shop goes to the end
     of the line by a new wake. Raises what the database raises for a reason of its own: then nothing was applied.
     """
-    try:
-        return _drain(services, shop_id, limit)
-    except Exception as error:
-        log.warning("apply.batch_failed", shop_id=shop_id, error=type(error).__name__)
-        if is_passing(error):
-            raise
-        return _drain_one_by_one(services, shop_id, limit)
-
-
-def _drain(services: Services, shop_id: int, limit: int) -> int:
     with services.db.transaction(shop=shop_id) as session:
         if not lease_inbox(session, shop_id):
             return 0
         pending = deliveries.claim_pending(session, shop_id, limit)
-        if pending:
-            _apply(session, services, shops.get_shop(session, shop_id), pending)
+        outcomes = _try_all(session, services, shop_id, pending) if pending else []
+    states = Counter(outcome.state for outcome in outcomes)
+    refused = states.pop("pending", 0)
+    for state, count in states.items():
+        services.metrics.deliveries.add(state, by=count)
+    if refused and len(pending) < limit:
+        return len(pending)  # what was refused is tried again when somebody rings or the sweep comes round, not at once
     with services.db.transaction(shop=shop_id) as session:
         # Whoever rang while we held the inbox was turned away; what came for them shows only now. So no wake is lost.
         if deliveries.has_pending(session, shop_id):
@@ -74,43 +85,52 @@ def _drain(services: Services, shop_id: int, limit: int) -> int:
     return len(pending)
 
 
-def _drain_one_by_one(services: Services, shop_id: int, limit: int) -> int:
-    """After a batch failed: each delivery in a savepoint of its own, so that the culprit shows itself."""
-    with services.db.transaction(shop=shop_id) as session:
-        if not lease_inbox(session, shop_id):
-            return 0
-        pending = deliveries.claim_pending(session, shop_id, limit)
-        shop = shops.get_shop(session, shop_id)
-        for delivery in pending:
-            try:
-                with session.begin_nested():
-                    _apply(session, services, shop, [delivery])
-            except Exception as error:
-                if is_passing(error):
-                    raise
-                session.refresh(shop)
-                _note_failure(session, delivery, type(error).__name__)
-        if len(pending) == limit:
-            wake_after_commit(session, Job.APPLY.value, shop_id)
-    return len(pending)
+def _try_all(session: Session, services: Services, shop_id: int, pending: Sequence[Pending]) -> list[Outcome]:
+    """Apply deliveries together, and each of those that were refused before alone."""
+    shop = shops.get_shop(session, shop_id)
+    fresh = [delivery for delivery in pending if not delivery.attempts]
+    outcomes = _try(session, services, shop, fresh) if fresh else []
+    for delivery in pending:
+        if delivery.attempts:
+            outcomes += _try(session, services, shop, [delivery])
+    return outcomes
 
 
-def _note_failure(session: Session, delivery: Pending, error: str) -> None:
+def _try(session: Session, services: Services, shop: ShopRow, pending: Sequence[Pending]) -> list[Outcome]:
+    """Apply deliveries in a savepoint; if that fails by halves, until the culprit stands alone."""
+    try:
+        with session.begin_nested():
+            return _apply(session, services, shop, pending)
+    except Exception as error:
+        if is_passing(error):
+            raise
+        log.warning("apply.batch_failed", shop_id=shop.id, deliveries=len(pending), error=type(error).__name__)
+        if len(pending) == 1:
+            return [_note_failure(session, pending[0], type(error).__name__)]
+    middle = len(pending) // 2
+    return _try(session, services, shop, pending[:middle]) + _try(session, services, shop, pending[middle:])
+
+
+def _note_failure(session: Session, delivery: Pending, error: str) -> Outcome:
     is_last = delivery.attempts + 1 >= MAX_ATTEMPTS
     state, reason = ("quarantined", "cannot_be_applied") if is_last else ("pending", error)
     log.warning("apply.failed", delivery_id=delivery.id, topic=delivery.topic, error=error, attempts=delivery.attempts + 1)
-    deliveries.mark(session, [Outcome(delivery.id, state, reason)])
+    outcome = Outcome(delivery.id, state, reason)
+    deliveries.mark(session, [outcome])
+    return outcome
 
 
-def _apply(session: Session, services: Services, shop: ShopRow, pending: Sequence[Pending]) -> None:
+def _apply(session: Session, services: Services, shop: ShopRow, pending: Sequence[Pending]) -> list[Outcome]:
     batch = understand(services.platforms[shop.platform], shop, pending)
     save(session, services, shop, batch)
     deliveries.mark(session, batch.outcomes)
+    return batch.outcomes
 
 
 def understand(platform: Platform, shop: ShopRow, pending: Sequence[Pending]) -> Batch:
     """What a shop's deliveries mean; nothing is written. After an uninstall only farewell topics are applied."""
     batch = Batch()
+    heard: dict[tuple[str, datetime, bool], tuple[bytes, list[Event]]] = {}
     for delivery in pending:
         if delivery.topic not in platform.topics:
             batch.outcomes.append(Outcome(delivery.id, "no_meaning_yet"))
@@ -118,39 +138,37 @@ def understand(platform: Platform, shop: ShopRow, pending: Sequence[Pending]) ->
             batch.outcomes.append(Outcome(delivery.id, "after_uninstall"))
         else:
             at = delivery.triggered_at or delivery.received_at
-            try:
-                found = platform.parse(DeliveryContext(delivery.topic, at, shop.country), delivery.body)
-                batch.events[delivery.id] = [_triggered(event, delivery.triggered_at) for event in found]
-            except PayloadError as error:
-                log.info("delivery.quarantined", delivery_id=delivery.id, topic=delivery.topic, reason=error.reason)
-                batch.outcomes.append(Outcome(delivery.id, "quarantined", error.reason))
-            else:
-                batch.outcomes.append(Outcome(delivery.id, "applied"))
+            slot = delivery.topic, at, delivery.triggered_at is None
+            body, events = heard.get(slot, (None, []))
+            if body != delivery.body:
+                try:
+                    events = platform.parse(DeliveryContext(delivery.topic, at, shop.country, delivery.triggered_at), delivery.body)
+                except PayloadError as error:
+                    log.info("delivery.quarantined", delivery_id=delivery.id, topic=delivery.topic, reason=error.reason)
+                    batch.outcomes.append(Outcome(delivery.id, "quarantined", error.reason))
+                    continue
+                heard[slot] = delivery.body, events
+            batch.add(delivery.id, events, is_new=body != delivery.body)
     return batch
-
-
-def _triggered(event: Event, at: datetime | None) -> Event:
-    """The event with the platform's own time of its delivery, which settles which of two versions of one second is newer."""
-    return replace(event, triggered_at=at) if isinstance(event, Checkout | Customer | Order) else event
 
 
 def save(session: Session, services: Services, shop: ShopRow, batch: Batch) -> None:
     """Write what a batch says: people, records, removals, and all that follows for checkouts and messages."""
     assert shop.id is not None
     customers, started, orders = batch.of(Customer), batch.of(Checkout), batch.of(Order)
-    people.save_contacts(session, shop.account_id, [*customers, *started, *orders])
-    customer_ids = records.save_customers(session, shop.id, customers)
-    people.link_customers(session, shop.id, shop.account_id, customer_ids)
+    contact_ids = people.save_contacts(session, shop.account_id, [*customers, *started, *orders])
+    customer_ids = records.save_customers(session, shop.id, customers, contact_ids)
     people.save_consents(session, shop.id, people.consent_words([*customers, *started]))
-    records.save_products(session, shop.id, batch.of(Product), app_now(session))
-    checkout_ids = records.save_checkouts(session, shop.id, started)
+    if products := batch.of(Product):
+        records.save_products(session, shop.id, products, app_now(session))
+    active = records.save_checkouts(session, shop.id, started)
     order_ids = records.save_orders(session, shop.id, orders)
     gone = batch.of(Removed)
     removals.save_removals(session, shop.id, gone)
-    touched = {Resource.CHECKOUT: checkout_ids, Resource.ORDER: order_ids, Resource.CUSTOMER: customer_ids}
+    touched = {Resource.CHECKOUT: list(active), Resource.ORDER: order_ids, Resource.CUSTOMER: customer_ids}
     removed_ids = removals.settle_removals(session, shop.id, gone, touched)
-    affected = {*checkout_ids, *removed_ids, *checkouts.matching_checkouts(session, shop.id, order_ids)}
-    standings = checkouts.settle(session, shop, sorted(affected))
+    affected = {*active, *removed_ids, *checkouts.matching_checkouts(session, shop.id, order_ids)}
+    standings = checkouts.settle(session, shop, affected, active)
     automations.decide_ended(session, shop.id, standings.converted, Reason.PURCHASED)
     automations.decide_ended(session, shop.id, standings.ended, Reason.CLOSED)
     _remember_people(session, services, shop.id, batch)
@@ -162,13 +180,12 @@ def save(session: Session, services: Services, shop: ShopRow, batch: Batch) -> N
 
 
 def _remember_people(session: Session, services: Services, shop_id: int, batch: Batch) -> None:
-    speaks_of = {
-        delivery_id: {
-            person
-            for event in events
-            if isinstance(event, Customer | Checkout | Order)
-            for person in people.person_hashes(services.vault, shop_id, event)
-        }
-        for delivery_id, events in batch.events.items()
-    }
-    people.save_delivery_people(session, shop_id, speaks_of)
+    @cache
+    def hashed(kind: str, value: str) -> bytes:
+        return people.person_hash(services.vault, shop_id, kind, value)
+
+    hashes: dict[int, set[bytes]] = {}
+    for events in {id(events): events for events in batch.events.values()}.values():
+        told = [event for event in events if isinstance(event, Customer | Checkout | Order)]
+        hashes[id(events)] = {hashed(*fact) for event in told for fact in people.person_facts(event)}
+    people.save_delivery_people(session, shop_id, {delivery_id: hashes[id(events)] for delivery_id, events in batch.events.items()})

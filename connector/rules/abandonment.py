@@ -9,11 +9,12 @@ versions seen, never from the last delivery.
 
 import hashlib
 import itertools
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+import msgspec
 
 from connector.canonical import Checkout
 from connector.errors import Refused
@@ -58,21 +59,28 @@ def check_threshold(minutes: int) -> int:
     return minutes
 
 
-def fingerprint(checkout: Checkout) -> str:
+def to_version(checkout: Checkout) -> Version:
+    """What a checkout, as it is told now, adds to the versions seen of it."""
+    counts = quantities(checkout)
+    return Version(checkout.source_version, fingerprint(checkout, counts), counts)
+
+
+def fingerprint(checkout: Checkout, counts: Mapping[str, int] | None = None) -> str:
     """
     32 hex digits that change when the shopper did something, and only then.
 
     Counts: products, variants and quantities; e-mail and phone typed; discount codes entered; shipping method chosen.
-    Prices, taxes, totals, titles, notes and completion do not. The order of lines does not.
+    Prices, taxes, totals, titles, notes and completion do not. The order of lines does not. `counts`: the checkout's
+    quantities, if they are at hand.
     """
-    done = {
-        "lines": sorted(quantities(checkout).items()),
-        "email": normalise_email(checkout.email) or "",
-        "phone": checkout.checkout_phone.raw if checkout.checkout_phone else "",
-        "codes": sorted(code.lower() for code in checkout.discount_codes),
-        "shipping": checkout.shipping_method or "",
-    }
-    return hashlib.sha256(json.dumps(done, ensure_ascii=True).encode()).hexdigest()[:32]
+    done = (
+        sorted((quantities(checkout) if counts is None else counts).items()),
+        normalise_email(checkout.email) or "",
+        checkout.checkout_phone.raw if checkout.checkout_phone else "",
+        sorted(code.lower() for code in checkout.discount_codes),
+        checkout.shipping_method or "",
+    )
+    return hashlib.sha256(msgspec.json.encode(done)).hexdigest()[:32]
 
 
 def quantities(checkout: Checkout) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Who is who: phone fallback, e-mail and phone normalisation."""
 
 import re
+from functools import lru_cache
 
 import phonenumbers
 
@@ -9,6 +10,9 @@ from connector.canonical import Phone
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f<>(),;:\"\[\]\\]{1,64}@[^@\s\x00-\x1f\x7f<>(),;:\"\[\]\\]{1,253}")
 _HOST = re.compile(r"(?!-)[^\W_](?:[^\W_]|-){0,62}(?<!-)(?:\.(?!-)[^\W_](?:[^\W_]|-){0,62}(?<!-))+")
 MAX_RAW_PHONE = 64
+MAX_EMAIL = 318  # 64 before the @, 253 behind it
+# The same few people are told of again and again. What is remembered is short, so this holds a few megabytes at most.
+REMEMBERED = 8192
 
 
 def choose_phone(record: str | None, default_address: str | None, country: str | None) -> Phone | None:
@@ -27,10 +31,13 @@ def parse_phone(raw: str | None, country: str | None) -> Phone | None:
 
     `country` (ISO 3166-1 alpha-2) helps national forms; `e164` stays None for what is not a possible valid number.
     """
-    text = (raw or "").strip()[:MAX_RAW_PHONE]
-    if not text:
+    if not raw or not (text := raw.strip()[:MAX_RAW_PHONE]):
         return None
-    region = country.upper() if country else None
+    return _read_phone(text, country.upper() if country else None)
+
+
+@lru_cache(REMEMBERED)
+def _read_phone(text: str, region: str | None) -> Phone:
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
@@ -46,7 +53,14 @@ def normalise_email(raw: str | None) -> str | None:
 
     Half-typed texts occur (`anna@exam`, before a domain is complete): a host without a dot is refused.
     """
-    text = (raw or "").strip().lower()
+    if not raw:
+        return None
+    text = raw.strip().lower()
+    return _read_email(text) if len(text) <= MAX_EMAIL else None
+
+
+@lru_cache(REMEMBERED)
+def _read_email(text: str) -> str | None:
     if not _EMAIL.fullmatch(text):
         return None
     local, _, host = text.rpartition("@")

@@ -1,18 +1,19 @@
 """What of a checkout follows from all that was seen of it: last activity, conversion by an order, when it is due."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlmodel import Session
 
-from connector.rules.abandonment import ActivityClock, Version, last_activity, standing
+from connector.canonical import Checkout, Stage
+from connector.rules.abandonment import ActivityClock, standing
 from connector.rules.automations import CheckoutFacts
 from connector.store.tables import ShopRow
-from connector.store.upserts import as_json
+from connector.store.upserts import Key, as_array, as_json
+from connector.store.versions import load_histories
 
 RECOVERY_WINDOW = timedelta(days=30)
 """How long after the last activity an order of the same person, without the checkout's token, still counts as its conversion."""
@@ -24,6 +25,37 @@ class Standings:
 
     converted: list[int]
     ended: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A kept checkout, locked until the transaction ends. `is_over`: by an order, by the platform's word, or removed."""
+
+    id: int
+    public_id: str
+    is_over: bool
+    is_abandoned: bool
+
+
+def hold_checkouts(session: Session, shop_id: int, platform_ids: Sequence[str]) -> dict[Key, Kept]:
+    """Lock those of these checkouts and carts that are kept, in id order; by stage and platform id."""
+    rows = session.execute(_HOLD, {"shop": shop_id, "platform_ids": list(platform_ids)}).all()
+    return {(row[0], row[1]): Kept(*row[2:]) for row in rows}
+
+
+def expect_due(
+    checkout: Checkout, kept: Kept | None, completed_at: datetime | None, last_activity_at: datetime, threshold_minutes: int
+) -> datetime | None:
+    """When a checkout falls due if no order and no removal says otherwise; `settle` looks at those too."""
+    if kept and kept.is_abandoned:
+        return None
+    return standing(
+        last_activity_at=last_activity_at,
+        has_lines=bool(checkout.lines),
+        is_over=bool(completed_at or checkout.closed_at or (kept and kept.is_over)),
+        is_cart=checkout.stage is Stage.CART,
+        threshold_minutes=threshold_minutes,
+    ).due_at
 
 
 def matching_checkouts(session: Session, shop_id: int, order_ids: Sequence[int]) -> list[int]:
@@ -43,101 +75,66 @@ def matching_checkouts(session: Session, shop_id: int, order_ids: Sequence[int])
     return list(session.execute(statement, {"shop": shop_id, "orders": list(order_ids)}).scalars())
 
 
-def settle(session: Session, shop: ShopRow, checkout_ids: Sequence[int]) -> Standings:
+def settle(session: Session, shop: ShopRow, checkout_ids: Iterable[int], active: Mapping[int, datetime | None] | None = None) -> Standings:
     """
     Recompute what is derived: T0, the converting order, the due time. A function of the rows alone, so the order of deliveries
     does not matter. Locks the checkouts in id order; a claim of one of their messages waits.
+
+    `active`: T0 of those whose versions were all looked at under their lock just now.
     """
     ids = sorted(checkout_ids)
     if not ids:
         return Standings([], [])
-    session.execute(text("select id from checkouts where id = any(:ids) order by id for update"), {"ids": ids})
-    _settle_activity(session, shop, ids)
-    _settle_conversion(session, shop, ids)
-    return _settle_due(session, shop, ids)
-
-
-def _settle_activity(session: Session, shop: ShopRow, ids: list[int]) -> None:
-    versions: dict[int, list[Version]] = defaultdict(list)
-    statement = text("""
-        select checkout_id, source_version, fingerprint, quantities from checkout_versions where checkout_id = any(:ids)
-        order by checkout_id, source_version, source_triggered_at, source_progress, source_digest
-    """)
-    for checkout_id, at, fingerprint, quantities in session.execute(statement, {"ids": ids}):
-        versions[checkout_id].append(Version(at, fingerprint, quantities))
+    rows = session.execute(_STATES, {"ids": as_array(ids)}).all()
+    known = {checkout_id: at for checkout_id, at in (active or {}).items() if at is not None}
     clock = ActivityClock(shop.activity_clock)
-    rows = [{"id": checkout_id, "last_activity_at": last_activity(seen, clock)} for checkout_id, seen in versions.items()]
-    session.execute(
-        text("""
-            update checkouts c set last_activity_at = r.last_activity_at
-            from jsonb_populate_recordset(null::checkouts, cast(:rows as jsonb)) r
-            where c.id = r.id and c.last_activity_at is distinct from r.last_activity_at
-        """),
-        {"rows": as_json(rows)},
+    histories = load_histories(session, [checkout_id for checkout_id in ids if checkout_id not in known], clock)
+    known |= {checkout_id: history.last_activity(clock) for checkout_id, history in histories.items()}
+    derived = [_derive(shop, row, known.get(row.id, row.last_activity_at), row.converted_at) for row in rows]
+    _write_derived(session, [new for row, new in zip(rows, derived, strict=True) if new != (row.id, row.last_activity_at, row.due_at)])
+    changed = _settle_conversion(session, shop, ids)
+    converted_at = {row.id: changed.get(row.id, row.converted_at) for row in rows}
+    due_anew = [(row, new) for row, new in zip(rows, derived, strict=True) if row.id in changed]
+    _write_derived(session, [_derive(shop, row, new.last_activity_at, changed[row.id]) for row, new in due_anew])
+    return Standings(
+        converted=[row.id for row in rows if converted_at[row.id] or row.completed_at],
+        ended=[row.id for row in rows if not (converted_at[row.id] or row.completed_at) and (row.closed_at or row.deleted_at)],
     )
 
 
-def _settle_conversion(session: Session, shop: ShopRow, ids: list[int]) -> None:
+class _Derived(NamedTuple):
+    """What of a checkout is derived, without its conversion."""
+
+    id: int
+    last_activity_at: datetime
+    due_at: datetime | None
+
+
+def _derive(shop: ShopRow, row: Any, last_activity_at: datetime, converted_at: datetime | None) -> _Derived:
+    state = standing(
+        last_activity_at=last_activity_at,
+        has_lines=row.has_lines,
+        is_over=bool(converted_at or row.completed_at or row.closed_at or row.deleted_at),
+        is_cart=row.stage == Stage.CART,
+        threshold_minutes=shop.threshold_minutes,
+    )
+    return _Derived(row.id, last_activity_at, None if row.abandoned_at else state.due_at)
+
+
+def _write_derived(session: Session, derived: Sequence[_Derived]) -> None:
+    if derived:
+        session.execute(_WRITE_DERIVED, {"rows": as_json([one._asdict() for one in derived])})
+
+
+def _settle_conversion(session: Session, shop: ShopRow, ids: list[int]) -> dict[int, datetime | None]:
     """
-    Tokens are certain and come first; of equals the earliest order counts.
+    Tokens are certain and come first; of equals the earliest order counts. Returns the conversions that changed, by checkout.
 
     A newer version of the order or of the checkout may name another person: then there was no conversion after all. One whose
     order we no longer keep stays.
     """
-    session.execute(
-        text("""
-            with c as (select * from checkouts where id = any(:ids)),
-            candidates as (
-                select c.id, o.id order_id, o.placed_at, o.platform_id, 1 strength, 'checkout_token' by
-                  from c join orders o on o.shop_id = :shop and o.checkout_token = c.token
-                union all select c.id, o.id, o.placed_at, o.platform_id, 2, 'cart_token'
-                  from c join orders o on o.shop_id = :shop and o.cart_token = c.cart_token
-                union all select c.id, o.id, o.placed_at, o.platform_id, 3, 'person'
-                  from c join orders o on o.shop_id = :shop and o.placed_at between c.created_at and c.last_activity_at + :window
-                    and (o.customer_platform_id = c.customer_platform_id or o.email_norm = c.email_norm
-                         or o.phone_e164 = c.phone_e164 or o.phone_e164 = c.checkout_phone_e164)
-            ),
-            chosen as (select distinct on (id) * from candidates order by id, strength, placed_at, platform_id)
-            update checkouts t set converted_order_id = chosen.order_id, converted_at = chosen.placed_at, converted_by = chosen.by
-            from c left join chosen on chosen.id = c.id where t.id = c.id
-              and (t.converted_order_id, t.converted_at, t.converted_by) is distinct from (chosen.order_id, chosen.placed_at, chosen.by)
-              and (chosen.id is not null or t.converted_order_id is not null)
-        """),
-        {"shop": shop.id, "ids": ids, "window": RECOVERY_WINDOW},
-    )
-
-
-def _settle_due(session: Session, shop: ShopRow, ids: list[int]) -> Standings:
-    rows: list[dict[str, Any]] = []
-    converted: list[int] = []
-    ended: list[int] = []
-    statement = text("""
-        select c.*, exists (select 1 from checkout_lines l where l.checkout_id = c.id) has_lines from checkouts c where c.id = any(:ids)
-    """)
-    for row in session.execute(statement, {"ids": ids}):
-        is_converted = row.converted_at is not None or row.completed_at is not None
-        is_over = is_converted or row.closed_at is not None or row.deleted_at is not None
-        state = standing(
-            last_activity_at=row.last_activity_at,
-            has_lines=row.has_lines,
-            is_over=is_over,
-            is_cart=row.stage == "cart",
-            threshold_minutes=shop.threshold_minutes,
-        )
-        due_at = None if row.abandoned_at is not None else state.due_at
-        if due_at != row.due_at:
-            rows.append({"id": row.id, "due_at": due_at})
-        if is_over:
-            (converted if is_converted else ended).append(row.id)
-    if rows:
-        session.execute(
-            text("""
-                update checkouts c set due_at = r.due_at
-                from jsonb_populate_recordset(null::checkouts, cast(:rows as jsonb)) r where c.id = r.id
-            """),
-            {"rows": as_json(rows)},
-        )
-    return Standings(converted, ended)
+    rows = session.execute(_CONVERT, {"shop": shop.id, "ids": as_array(ids), "window": RECOVERY_WINDOW}).all()
+    return {row[0]: row[1] for row in rows}
 
 
 def lock_open(session: Session, shop_id: int) -> list[int]:
@@ -200,3 +197,42 @@ def prune_unidentified(session: Session, limit: int) -> int:
         ) returning id
     """)
     return len(session.execute(statement, {"limit": limit}).scalars().all())
+
+
+_HOLD = text("""
+    select stage, platform_id, id, public_id,
+           converted_at is not null or completed_at is not null or deleted_at is not null, abandoned_at is not null
+    from checkouts where shop_id = :shop and platform_id = any(:platform_ids) order by id for update
+""")
+_STATES = text("""
+    select c.id, c.stage, c.last_activity_at, c.due_at, c.abandoned_at, c.converted_at, c.completed_at, c.closed_at, c.deleted_at,
+           exists (select 1 from checkout_lines l where l.checkout_id = c.id) has_lines
+    from checkouts c where c.id = any(cast(:ids as bigint[])) order by c.id for update
+""")
+_WRITE_DERIVED = text("""
+    update checkouts c set last_activity_at = r.last_activity_at, due_at = r.due_at
+    from json_populate_recordset(null::checkouts, cast(:rows as json)) r
+    where c.id = r.id and (c.last_activity_at, c.due_at) is distinct from (r.last_activity_at, r.due_at)
+""")
+_CONVERT = text("""
+    with c as materialized (
+        select id, token, cart_token, customer_platform_id, email_norm, phone_e164, checkout_phone_e164, created_at, last_activity_at
+        from checkouts where id = any(cast(:ids as bigint[]))
+    ),
+    candidates as (
+        select c.id, o.id order_id, o.placed_at, o.platform_id, 1 strength, 'checkout_token' by
+          from c join orders o on o.shop_id = :shop and o.checkout_token = c.token
+        union all select c.id, o.id, o.placed_at, o.platform_id, 2, 'cart_token'
+          from c join orders o on o.shop_id = :shop and o.cart_token = c.cart_token
+        union all select c.id, o.id, o.placed_at, o.platform_id, 3, 'person'
+          from c join orders o on o.shop_id = :shop and o.placed_at between c.created_at and c.last_activity_at + :window
+            and (o.customer_platform_id = c.customer_platform_id or o.email_norm = c.email_norm
+                 or o.phone_e164 = c.phone_e164 or o.phone_e164 = c.checkout_phone_e164)
+    ),
+    chosen as (select distinct on (id) * from candidates order by id, strength, placed_at, platform_id)
+    update checkouts t set converted_order_id = chosen.order_id, converted_at = chosen.placed_at, converted_by = chosen.by
+    from c left join chosen on chosen.id = c.id where t.id = c.id
+      and (t.converted_order_id, t.converted_at, t.converted_by) is distinct from (chosen.order_id, chosen.placed_at, chosen.by)
+      and (chosen.id is not null or t.converted_order_id is not null)
+    returning t.id, t.converted_at
+""")

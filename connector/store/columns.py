@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Column, ForeignKey, Identity, Numeric, Text, text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Column, ForeignKey, Identity, Index, Numeric, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -27,6 +27,15 @@ def ref(target: str, *, nullable: bool = False, index: bool = False, cascade: bo
     return Field(sa_column=Column(BigInteger, foreign, nullable=nullable, index=index, primary_key=primary_key))
 
 
+def shop_of_parent() -> Any:
+    """
+    The shop of a row that belongs to another row of the shop, and goes with that one.
+
+    No reference and no index of its own: they would cost more than writing the row does, and such rows are found by their parent.
+    """
+    return Field(sa_column=Column(BigInteger, nullable=False))
+
+
 def json(default: str) -> Any:
     """JSON that is never null; `default` is JSON text."""
     return Field(default=None, sa_column=Column(JSONB, nullable=False, server_default=text(f"'{default}'::jsonb")))
@@ -40,6 +49,11 @@ def texts() -> Any:
 def money(*, nullable: bool = True) -> Any:
     """An exact amount; its currency is another column."""
     return Field(default=None, sa_column=Column(Numeric, nullable=nullable))
+
+
+def known(name: str) -> Index:
+    """An index of a shop's rows by what most of them do not have: only those that have it are in it."""
+    return Index(None, "shop_id", name, postgresql_where=text(f"{name} is not null"))
 
 
 def one_of(name: str, *values: str) -> CheckConstraint:

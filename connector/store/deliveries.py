@@ -6,10 +6,18 @@ How deliveries get in stands in `keeping.py`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import cast
 
+import psycopg
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
+
+from connector.store.upserts import as_array
+
+BATCH_BYTES = 32 * 2**20
+"""How much of bodies one claim reads at most, so that a batch of large ones cannot fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +67,16 @@ def claim_pending(session: Session, shop_id: int | None, limit: int) -> list[Pen
     """
     Lock and read the oldest waiting deliveries of a shop until the transaction ends; skips what another one has locked.
 
-    `shop_id` None claims those without a shop: privacy requests of shops we do not know (needs a system transaction).
+    `shop_id` None claims those without a shop: privacy requests of shops we do not know (needs a system transaction). No more
+    are read than BATCH_BYTES of bodies, the last one counted whole.
     """
-    rows = session.execute(_CLAIM if shop_id is not None else _CLAIM_WITHOUT_SHOP, {"shop": shop_id, "limit": limit})
-    return [Pending(*row) for row in rows]
+    rows = session.execute(_CLAIM if shop_id is not None else _CLAIM_WITHOUT_SHOP, {"shop": shop_id, "limit": limit}).all()
+    bodies = _read_bodies(session, [row.id for row in rows], [row.received_on for row in rows]) if rows else {}
+    return [
+        Pending(row.id, row.platform, row.topic, row.received_at, row.triggered_at, bodies[row.id], row.attempts)
+        for row in rows
+        if row.id in bodies
+    ]
 
 
 def has_pending(session: Session, shop_id: int) -> bool:
@@ -72,16 +86,12 @@ def has_pending(session: Session, shop_id: int) -> bool:
 
 
 def mark(session: Session, outcomes: Sequence[Outcome]) -> None:
-    """Write down what became of claimed deliveries, in one statement. `pending` leaves one waiting, with one more attempt."""
-    if outcomes:
-        session.execute(
-            _MARK,
-            {
-                "ids": [outcome.delivery_id for outcome in outcomes],
-                "states": [outcome.state for outcome in outcomes],
-                "reasons": [outcome.reason for outcome in outcomes],
-            },
-        )
+    """Write down what became of claimed deliveries, in one statement a kind. `pending` leaves one waiting, with one more attempt."""
+    alike: dict[tuple[str, str | None], list[int]] = {}
+    for outcome in outcomes:
+        alike.setdefault((outcome.state, outcome.reason), []).append(outcome.delivery_id)
+    for (state, reason), ids in alike.items():
+        session.execute(_MARK, {"ids": as_array(ids), "state": state, "reason": reason})
 
 
 def shops_with_pending(session: Session, limit: int) -> list[int]:
@@ -99,26 +109,50 @@ def replay(session: Session, delivery_ids: Sequence[int]) -> list[int]:
     return sorted({shop_id for shop_id in rows if shop_id is not None})
 
 
-# The body is looked up row by row through its partition's key: a join could be planned as a scan of every partition.
+def _read_bodies(session: Session, ids: Sequence[int], days: Sequence[date]) -> dict[int, bytes]:
+    """
+    Bodies by delivery, empty where the retention time took it. They travel as bytes: as text they would be twice as long and
+    cost more than understanding them.
+
+    Read within a savepoint that is rolled back, which lets go of the tables: a reader holds every day's partition until its
+    transaction ends, and on a busy system old days could never be dropped between one batch and the next.
+    """
+    connection = session.connection()
+    with connection.begin_nested() as savepoint:
+        try:
+            with cast(psycopg.Connection, connection.connection.driver_connection).cursor(binary=True) as cursor:
+                rows = cursor.execute(
+                    _BODIES, {"ids": as_array(ids), "days": f"{{{','.join(map(str, days))}}}", "bytes": BATCH_BYTES}
+                ).fetchall()
+        except psycopg.Error as error:
+            raise DBAPIError.instance(_BODIES, None, error, psycopg.Error) from error
+        savepoint.rollback()
+    return {row[0]: row[1] or b"" for row in rows}
+
+
 _CLAIM_TEXT = """
-with claimed as materialized (
-    select id, platform, topic, received_at, triggered_at, received_on, attempts from deliveries
-    where state = 'pending' and shop_id {which}
-    order by id limit :limit for update skip locked
-)
-select id, platform, topic, received_at, triggered_at,
-    coalesce((select body from delivery_bodies b where b.received_on = claimed.received_on and b.delivery_id = claimed.id), ''::bytea),
-    attempts
-from claimed order by id
+select id, platform, topic, received_at, triggered_at, received_on, attempts from deliveries
+where state = 'pending' and shop_id {which}
+order by id limit :limit for update skip locked
 """
 _CLAIM = text(_CLAIM_TEXT.format(which="= :shop"))
 _CLAIM_WITHOUT_SHOP = text(_CLAIM_TEXT.format(which="is null"))
 
+# The body is looked up row by row through its partition's key: a join could be planned as a scan of every partition.
+_BODY = "from delivery_bodies b where b.received_on = c.received_on and b.delivery_id = c.id"
+_BODIES = f"""
+with measured as (
+    select c.*, coalesce((select octet_length(b.body) {_BODY}), 0) as size
+    from unnest(cast(%(ids)s as bigint[]), cast(%(days)s as date[])) as c (id, received_on)
+),
+stacked as materialized (select id, received_on, sum(size) over (order by id) - size as below from measured)
+select c.id, (select b.body {_BODY}) from stacked c where c.below < %(bytes)s order by c.id
+"""
+
 _MARK = text("""
-update deliveries d set state = o.state, reason = o.reason, attempts = least(d.attempts + 1, 32767),
-    handled_at = case when o.state = 'pending' then null else app_now() end
-from unnest(cast(:ids as bigint[]), cast(:states as text[]), cast(:reasons as text[])) as o (id, state, reason)
-where d.id = o.id
+update deliveries set state = cast(:state as text), reason = :reason, attempts = least(attempts + 1, 32767),
+    handled_at = case when cast(:state as text) = 'pending' then null else app_now() end
+where id = any(cast(:ids as bigint[]))
 """)
 
 # Hops from shop to shop through the partial index, so that a backlog of millions costs one probe a shop.

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text
-from sqlmodel import Session, col
+import msgspec
+from sqlalchemy import text
+from sqlmodel import Session
 
 from connector.canonical import Channel, Checkout, Consent, ConsentState, Customer, Order
 from connector.rules.contacts import FIELDS, Saying, merge, recall, sayings
 from connector.rules.identity import normalise_email
 from connector.store.ids import public_id
 from connector.store.sealed import Vault
-from connector.store.tables import ContactRow
 from connector.store.upserts import as_json
+
+Known = Mapping[str, Saying]
+_INSTANTS = msgspec.json.Decoder(dict[str, datetime])
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,73 +29,44 @@ class ConsentWord:
     consent: Consent
 
 
-def save_contacts(session: Session, account_id: int, records: Iterable[Customer | Checkout | Order]) -> None:
+def save_contacts(session: Session, account_id: int, records: Iterable[Customer | Checkout | Order]) -> dict[str, int]:
     """
     Find or create the account's Contacts by e-mail, case-insensitively (AC-49), and add what the records say of them.
 
-    Addresses are locked in one order, so that two shops of an account cannot block each other.
+    Returns their ids by e-mail. New ones come first and then the locks, both in the order of the addresses, so that two shops
+    of an account cannot block each other.
     """
-    said: dict[str, list[Saying]] = defaultdict(list)
-    for record in records:
-        email = normalise_email(record.email)
-        if email is not None:
-            said[email].extend(_sayings(record))
+    said = _said(records)
     if not said:
-        return
+        return {}
     emails = sorted(said)
-    session.execute(
-        text("""
-            insert into contacts (public_id, account_id, email)
-            select r.public_id, :account, r.email from jsonb_populate_recordset(null::contacts, cast(:rows as jsonb)) r
-            order by r.email on conflict do nothing
-        """),
-        {"account": account_id, "rows": as_json([{"public_id": public_id("con"), "email": email} for email in emails])},
-    )
-    contacts = session.scalars(
-        select(ContactRow)
-        .where(col(ContactRow.account_id) == account_id, col(ContactRow.email).in_(emails))
-        .order_by(col(ContactRow.email))
-        .with_for_update()
-    ).all()
-    for contact in contacts:
-        _merge_into(contact, said[contact.email])
-    session.flush()
-    _link_companies(session, account_id, sorted({contact.company for contact in contacts if contact.company}), emails)
+    present = set(session.execute(_PRESENT, {"account": account_id, "emails": emails}).scalars().all())
+    new = [_contact_row(merge({}, said[email]), public_id=public_id("con"), email=email) for email in emails if email not in present]
+    ids: dict[str, int] = {}
+    if new:
+        inserted = session.execute(_INSERT_CONTACTS, {"account": account_id, "rows": as_json(new)}).all()
+        ids = {row[0]: row[1] for row in inserted}
+    changed = []
+    others = [email for email in emails if email not in ids]
+    if others:
+        for row in session.execute(_HOLD_CONTACTS, {"account": account_id, "emails": others}).all():
+            ids[row.email] = row.id
+            known = _recall(row)
+            merged = merge(known, said[row.email])
+            if merged != known:
+                changed.append(_contact_row(merged, id=row.id))
+    if changed:
+        session.execute(_CHANGE_CONTACTS, {"rows": as_json(changed)})
+    _link_companies(session, account_id, {row["company"] for row in new + changed if row["company"]}, emails)
+    return ids
 
 
-def _link_companies(session: Session, account_id: int, names: Sequence[str], emails: Sequence[str]) -> None:
+def _link_companies(session: Session, account_id: int, names: Iterable[str], emails: Sequence[str]) -> None:
     """Find or create the account's Companies by name, and point the contacts at theirs (AC-50)."""
-    if not names:
-        return
-    session.execute(
-        text("""
-            insert into companies (public_id, account_id, name)
-            select r.public_id, :account, r.name from jsonb_populate_recordset(null::companies, cast(:rows as jsonb)) r
-            order by r.name on conflict do nothing
-        """),
-        {"account": account_id, "rows": as_json([{"public_id": public_id("com"), "name": name} for name in names])},
-    )
-    session.execute(
-        text("""
-            update contacts k set company_id = c.id from companies c
-            where k.account_id = :account and k.email = any(:emails) and c.account_id = :account and c.name = k.company
-              and k.company_id is distinct from c.id
-        """),
-        {"account": account_id, "emails": list(emails)},
-    )
-
-
-def link_customers(session: Session, shop_id: int, account_id: int, customer_ids: Sequence[int]) -> None:
-    """Point customers at the Contact with their e-mail; one who has none any more points nowhere."""
-    session.execute(
-        text("""
-            update customers c set contact_id = n.contact_id
-            from (select t.id, k.id contact_id from customers t left join contacts k on k.account_id = :account and k.email = t.email_norm
-                  where t.shop_id = :shop and t.id = any(:ids)) n
-            where c.id = n.id and c.contact_id is distinct from n.contact_id
-        """),
-        {"shop": shop_id, "account": account_id, "ids": list(customer_ids)},
-    )
+    rows = [{"public_id": public_id("com"), "name": name} for name in sorted(names)]
+    if rows:
+        session.execute(_INSERT_COMPANIES, {"account": account_id, "rows": as_json(rows)})
+        session.execute(_LINK_COMPANIES, {"account": account_id, "emails": list(emails)})
 
 
 def consent_words(records: Iterable[Customer | Checkout | Order]) -> list[ConsentWord]:
@@ -138,7 +112,7 @@ def save_consents(session: Session, shop_id: int, words: Sequence[ConsentWord]) 
     session.execute(
         text("""
             insert into consents (shop_id, channel, address, state, source, at)
-            select shop_id, channel, address, state, source, at from jsonb_populate_recordset(null::consents, cast(:rows as jsonb))
+            select shop_id, channel, address, state, source, at from json_populate_recordset(null::consents, cast(:rows as json))
             on conflict (shop_id, channel, address) do update set state = excluded.state, source = excluded.source, at = excluded.at
             where (excluded.at, (excluded.state = 'unsubscribed')::int, excluded.state, excluded.source)
                 > (consents.at, (consents.state = 'unsubscribed')::int, consents.state, consents.source)
@@ -189,51 +163,65 @@ def address_hash(vault: Vault, shop_id: int, channel: Channel, address: str) -> 
 
 def person_hashes(vault: Vault, shop_id: int, record: Customer | Checkout | Order) -> set[bytes]:
     """The keyed hashes under which the deliveries of a record's person are found when that person is to be erased."""
+    return {person_hash(vault, shop_id, *fact) for fact in person_facts(record)}
+
+
+def person_hash(vault: Vault, shop_id: int, kind: str, value: str) -> bytes:
+    """The keyed hash of one fact that tells a person."""
+    return vault.keyed_hash("person", str(shop_id), kind, value)
+
+
+def person_facts(record: Customer | Checkout | Order) -> set[tuple[str, str]]:
+    """What tells a record's person: e-mail, customer id and phones, each with its kind."""
+    email = normalise_email(record.email)
     customer_id = record.platform_id if isinstance(record, Customer) else record.customer_id
-    phones = [record.phone, record.checkout_phone] if isinstance(record, Checkout) else [record.phone]
-    facts = [("email", normalise_email(record.email)), ("customer", customer_id), *(("phone", p.e164) for p in phones if p)]
-    return {vault.keyed_hash("person", str(shop_id), kind, value) for kind, value in facts if value}
+    facts = {("email", email), ("customer", customer_id), ("phone", record.phone.e164 if record.phone else None)}
+    if isinstance(record, Checkout) and record.checkout_phone:
+        facts.add(("phone", record.checkout_phone.e164))
+    return {(kind, value) for kind, value in facts if value}
 
 
 def save_delivery_people(session: Session, shop_id: int, people: Mapping[int, Iterable[bytes]]) -> None:
     """Remember which deliveries (by id) speak of which persons (hashes)."""
-    pairs = [(person, delivery) for delivery, persons in people.items() for person in persons]
-    if not pairs:
-        return
-    session.execute(
-        text("""
-            insert into delivery_people (shop_id, person_hash, delivery_id)
-            select :shop, p.person, p.delivery from unnest(cast(:persons as bytea[]), cast(:deliveries as bigint[])) p (person, delivery)
-            on conflict do nothing
-        """),
-        {"shop": shop_id, "persons": [p for p, _ in pairs], "deliveries": [d for _, d in pairs]},
-    )
+    spoken: dict[bytes, list[int]] = defaultdict(list)
+    for delivery, persons in people.items():
+        for person in persons:
+            spoken[person].append(delivery)
+    if spoken:
+        rows = [{"person": person.hex(), "deliveries": deliveries} for person, deliveries in spoken.items()]
+        session.execute(_SAVE_DELIVERY_PEOPLE, {"shop": shop_id, "rows": as_json(rows)})
 
 
-def _sayings(record: Customer | Checkout | Order) -> list[Saying]:
-    phone = record.phone
-    values: dict[str, str | None] = {
-        "first_name": record.first_name,
-        "last_name": record.last_name,
-        "company": None if isinstance(record, Order) else record.company,
-        "phone_raw": phone.raw if phone else None,
-        "phone_e164": phone.e164 if phone else None,
-        "language": record.language,
-    }
-    return sayings(record.source_version, values)
+def _said(records: Iterable[Customer | Checkout | Order]) -> dict[str, list[Saying]]:
+    """What records say of each address. What was said several times counts as said when it was said last."""
+    said_at: dict[tuple[str | None, ...], datetime] = {}
+    for record in records:
+        email = normalise_email(record.email)
+        if email is not None:
+            what = email, *_words(record)
+            at = said_at.get(what)
+            said_at[what] = record.source_version if at is None else max(at, record.source_version)
+    said: dict[str, list[Saying]] = defaultdict(list)
+    for (email, *words), at in said_at.items():
+        assert email is not None
+        said[email] += sayings(at, dict(zip(FIELDS, words, strict=True)))
+    return said
 
 
-def _merge_into(contact: ContactRow, said: Iterable[Saying]) -> None:
-    known_at = {field: datetime.fromisoformat(at) for field, at in contact.known_at.items()}
-    known = recall({field: getattr(contact, field) for field in FIELDS}, known_at)
-    merged = merge(known, said)
-    if merged == known:
-        return
-    for field in FIELDS:
-        if field in merged:
-            setattr(contact, field, merged[field].value or None)
-    stamps: dict[str, Any] = {field: saying.at.isoformat() for field, saying in sorted(merged.items())}
-    contact.known_at = stamps
+def _words(record: Customer | Checkout | Order) -> tuple[str | None, ...]:
+    """The record's FIELDS."""
+    raw, e164 = (record.phone.raw, record.phone.e164) if record.phone else (None, None)
+    company = None if isinstance(record, Order) else record.company
+    return record.first_name, record.last_name, company, raw, e164, record.language
+
+
+def _recall(row: Any) -> Known:
+    return recall({field: getattr(row, field) for field in FIELDS}, _INSTANTS.decode(row.known_at))
+
+
+def _contact_row(known: Known, **key: Any) -> dict[str, Any]:
+    values = {field: known[field].value or None if field in known else None for field in FIELDS}
+    return {**key, **values, "known_at": {field: said.at.isoformat() for field, said in sorted(known.items())}}
 
 
 def _ticked(channel: Channel, checkout: Checkout) -> Consent:
@@ -244,3 +232,34 @@ def _ticked(channel: Channel, checkout: Checkout) -> Consent:
 def _weight(word: ConsentWord) -> tuple[datetime, bool, str, str]:
     consent = word.consent
     return consent.at, consent.state is ConsentState.UNSUBSCRIBED, consent.state.value, consent.source
+
+
+_PRESENT = text("select email from contacts where account_id = :account and email = any(:emails)")
+_CONTACT = ", ".join((*FIELDS, "known_at"))
+_INSERT_CONTACTS = text(f"""
+    insert into contacts (account_id, public_id, email, {_CONTACT})
+    select :account, public_id, email, {_CONTACT} from json_populate_recordset(null::contacts, cast(:rows as json))
+    order by email on conflict do nothing returning email, id
+""")
+_HOLD_CONTACTS = text(f"""
+    select email, id, {", ".join(FIELDS)}, known_at::text as known_at
+    from contacts where account_id = :account and email = any(:emails) order by email for update
+""")
+_CHANGE_CONTACTS = text(f"""
+    update contacts k set {", ".join(f"{c} = r.{c}" for c in (*FIELDS, "known_at"))}
+    from json_populate_recordset(null::contacts, cast(:rows as json)) r where k.id = r.id
+""")
+_INSERT_COMPANIES = text("""
+    insert into companies (public_id, account_id, name)
+    select public_id, :account, name from json_populate_recordset(null::companies, cast(:rows as json)) order by name on conflict do nothing
+""")
+_LINK_COMPANIES = text("""
+    update contacts k set company_id = c.id from companies c
+    where k.account_id = :account and k.email = any(:emails) and c.account_id = :account and c.name = k.company
+      and k.company_id is distinct from c.id
+""")
+_SAVE_DELIVERY_PEOPLE = text("""
+    insert into delivery_people (shop_id, person_hash, delivery_id)
+    select :shop, decode(r.person, 'hex'), unnest(r.deliveries)
+    from json_to_recordset(cast(:rows as json)) r (person text, deliveries bigint[]) on conflict do nothing
+""")

@@ -9,87 +9,85 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from connector.canonical import Checkout, Customer, LineItem, Order, Phone, Product
-from connector.rules.abandonment import fingerprint, quantities
+from connector.rules.abandonment import ActivityClock
 from connector.rules.identity import normalise_email
 from connector.rules.precedence import Rank, rank
+from connector.store.checkouts import Kept, expect_due, hold_checkouts
 from connector.store.ids import public_id
-from connector.store.upserts import as_json, lower_instants, replace_children, upsert_newest
+from connector.store.tables import ShopRow
+from connector.store.upserts import Key, as_json, lower_instants, place_children, replace_children, upsert_newest
+from connector.store.versions import History, load_histories, save_versions
 
 R = TypeVar("R", Checkout, Order, Customer)
-Key = tuple[str, ...]
-CHECKOUT_KEY = ("shop_id", "stage", "platform_id")
-RECORD_KEY = ("shop_id", "platform_id")
+CHECKOUT_KEY = ("stage", "platform_id")
+RECORD_KEY = ("platform_id",)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A record with its rank, computed once."""
+    """A record with its key and its rank, computed once."""
 
     record: Any
+    key: Key
     rank: Rank
 
 
-def newest(records: Iterable[R]) -> dict[Key, Ranked]:
-    """The newest version of each record in a batch, by key."""
-    chosen: dict[Key, Ranked] = {}
-    for record in records:
-        ranked = Ranked(record, rank(record))
-        key = (record.stage.value, record.platform_id) if isinstance(record, Checkout) else (record.platform_id,)
-        held = chosen.get(key)
-        if held is None or ranked.rank > held.rank:
-            chosen[key] = ranked
-    return chosen
-
-
-def save_checkouts(session: Session, shop_id: int, checkouts: Sequence[Checkout]) -> list[int]:
-    """Write checkouts, their lines and all their versions; return the ids of every checkout whose rows may have changed."""
-    if not checkouts:
-        return []
-    chosen = newest(checkouts)
-    rows = [_checkout_row(shop_id, r) for r in chosen.values()]
-    written = set(upsert_newest(session, "checkouts", rows, CHECKOUT_KEY, keep=("public_id",), least=("completed_at",)))
-    ids = _checkout_ids(session, shop_id, [key[1] for key in chosen])
-    fresh = {checkout_id: chosen[key].record.lines for key, checkout_id in ids.items() if checkout_id in written}
-    replace_children(session, "checkout_lines", "checkout_id", list(fresh), _line_rows(shop_id, "checkout_id", fresh))
-    lowered = lower_instants(session, "checkouts", [_instants(shop_id, c, "completed_at") for c in checkouts], CHECKOUT_KEY, "completed_at")
-    versions = [_version_row(shop_id, ids[c.stage.value, c.platform_id], c) for c in checkouts]
-    _save_versions(session, versions)
-    return sorted({*written, *lowered, *(row["checkout_id"] for row in versions)})
-
-
-def _save_versions(session: Session, versions: Sequence[Mapping[str, Any]]) -> None:
-    """Of the same content at the same instant only the latest trigger is kept, whichever delivery came first."""
-    latest: dict[tuple[Any, ...], Mapping[str, Any]] = {}
-    for row in sorted(versions, key=lambda row: row["source_triggered_at"]):
-        latest[row["checkout_id"], row["source_version"], row["source_digest"]] = row
-    columns = ", ".join(versions[0])
-    statement = f"""
-        insert into checkout_versions ({columns})
-        select {columns} from jsonb_populate_recordset(null::checkout_versions, cast(:rows as jsonb))
-        on conflict (checkout_id, source_version, source_digest) do update set source_triggered_at = excluded.source_triggered_at
-        where excluded.source_triggered_at > checkout_versions.source_triggered_at
+def save_checkouts(session: Session, shop_id: int, checkouts: Sequence[Checkout]) -> dict[int, datetime | None]:
     """
-    session.execute(text(statement), {"rows": as_json(list(latest.values()))})
+    Write checkouts, their lines and all their versions.
+
+    Returns every checkout whose rows may have changed, by id, with the last activity that all its versions tell (None: somebody
+    else wrote it meanwhile). Each row is written once, with what `settle` will find unless an order or a removal says otherwise.
+    """
+    if not checkouts:
+        return {}
+    ranked = _ranked(checkouts)
+    chosen, completed = _newest(ranked), _earliest(ranked, "completed_at")
+    kept = {key: one for key, one in hold_checkouts(session, shop_id, [key[1] for key in chosen]).items() if key in chosen}
+    shop = session.get_one(ShopRow, shop_id)
+    clock = ActivityClock(shop.activity_clock)
+    known = load_histories(session, [one.id for one in kept.values()], clock)
+    histories = {key: known.get(kept[key].id, History()) if key in kept else History() for key in chosen}
+    for one in ranked:
+        histories[one.key].add(one.rank, one.record)
+    active = {key: history.last_activity(clock) for key, history in histories.items()}
+    rows = [_checkout_row(one, kept.get(key), completed[key], active[key], shop.threshold_minutes) for key, one in chosen.items()]
+    written = upsert_newest(session, shop_id, "checkouts", rows, CHECKOUT_KEY, keep=("public_id",), least=("completed_at",))
+    unchanged = [key for key in chosen if key not in written]
+    lower_instants(
+        session, shop_id, "checkouts", _instants(unchanged, CHECKOUT_KEY, "completed_at", completed), CHECKOUT_KEY, "completed_at"
+    )
+    lines = {row.id: chosen[key].record.lines for key, row in written.items()}
+    counts = {row.id: len(lines[row.id]) for row in written.values() if not row.is_new}
+    place_children(session, shop_id, "checkout_lines", "checkout_id", counts, _line_rows("checkout_id", lines))
+    ids = {key: one.id for key, one in kept.items()} | {key: row.id for key, row in written.items()}
+    if len(ids) < len(chosen):  # somebody else wrote something newer between our look and our write
+        ids = {key: one.id for key, one in hold_checkouts(session, shop_id, [key[1] for key in chosen]).items() if key in chosen}
+    save_versions(session, shop_id, [row for key, history in histories.items() for row in history.new_rows(ids[key])])
+    trusted = {*kept, *(key for key, row in written.items() if row.is_new)}
+    return {checkout_id: active[key] if key in trusted else None for key, checkout_id in ids.items()}
 
 
 def save_orders(session: Session, shop_id: int, orders: Sequence[Order]) -> list[int]:
     """Write orders and their lines; return the ids of those whose rows changed."""
-    if not orders:
-        return []
-    chosen = newest(orders)
-    rows = [_order_row(shop_id, r) for r in chosen.values()]
-    written = set(upsert_newest(session, "orders", rows, RECORD_KEY, keep=("public_id",), least=("placed_at",)))
-    ids = _record_ids(session, "orders", shop_id, [key[0] for key in chosen])
-    fresh = {order_id: chosen[platform_id,].record.lines for platform_id, order_id in ids.items() if order_id in written}
-    replace_children(session, "order_lines", "order_id", list(fresh), _line_rows(shop_id, "order_id", fresh))
-    lowered = lower_instants(session, "orders", [_instants(shop_id, o, "placed_at") for o in orders], RECORD_KEY, "placed_at")
-    return sorted({*written, *lowered})
+    ranked = _ranked(orders)
+    chosen, placed = _newest(ranked), _earliest(ranked, "placed_at")
+    rows = [_order_row(one, placed[key]) for key, one in chosen.items()]
+    written = upsert_newest(session, shop_id, "orders", rows, RECORD_KEY, keep=("public_id",), least=("placed_at",))
+    lines = {row.id: chosen[key].record.lines for key, row in written.items()}
+    counts = {row.id: len(lines[row.id]) for row in written.values() if not row.is_new}
+    place_children(session, shop_id, "order_lines", "order_id", counts, _line_rows("order_id", lines))
+    unchanged = [key for key in chosen if key not in written]
+    lowered = lower_instants(session, shop_id, "orders", _instants(unchanged, RECORD_KEY, "placed_at", placed), RECORD_KEY, "placed_at")
+    return sorted({*lines, *lowered})
 
 
-def save_customers(session: Session, shop_id: int, customers: Sequence[Customer]) -> list[int]:
-    """Write customers; return the ids of those whose rows changed."""
-    rows = [_customer_row(shop_id, r) for r in newest(customers).values()]
-    return upsert_newest(session, "customers", rows, RECORD_KEY, keep=("public_id",))
+def save_customers(
+    session: Session, shop_id: int, customers: Sequence[Customer], contact_ids: Mapping[str, int] | None = None
+) -> list[int]:
+    """Write customers, pointing at the Contact of their e-mail if `contact_ids` names it; return the ids of those whose rows changed."""
+    rows = [_customer_row(one, contact_ids or {}) for one in _newest(_ranked(customers)).values()]
+    return [row.id for row in upsert_newest(session, shop_id, "customers", rows, RECORD_KEY, keep=("public_id",)).values()]
 
 
 def save_products(session: Session, shop_id: int, products: Sequence[Product], read_at: datetime) -> None:
@@ -98,10 +96,10 @@ def save_products(session: Session, shop_id: int, products: Sequence[Product], r
         return
     rows = [_product_row(shop_id, p, read_at) for p in {p.platform_id: p for p in products}.values()]
     columns = list(rows[0])
-    sets = ", ".join(f"{c} = excluded.{c}" for c in columns if c not in (*RECORD_KEY, "public_id"))
+    sets = ", ".join(f"{c} = excluded.{c}" for c in columns if c not in ("shop_id", "platform_id", "public_id"))
     statement = f"""
         insert into products ({", ".join(columns)})
-        select {", ".join(columns)} from jsonb_populate_recordset(null::products, cast(:rows as jsonb))
+        select {", ".join(columns)} from json_populate_recordset(null::products, cast(:rows as json))
         on conflict (shop_id, platform_id) do update set {sets}
         where excluded.source_version >= products.source_version or excluded.is_deleted returning id
     """
@@ -118,17 +116,12 @@ def unknown_product_ids(session: Session, shop_id: int, limit: int) -> list[str]
     """Products that lines of open checkouts refer to and that were never read."""
     statement = text("""
         select distinct l.product_id from checkout_lines l
-        join checkouts c on c.id = l.checkout_id and c.converted_at is null and c.completed_at is null
-        where l.shop_id = :shop and l.product_id is not null
+        join checkouts c on c.id = l.checkout_id and c.shop_id = :shop and c.converted_at is null and c.completed_at is null
+        where l.product_id is not null
           and not exists (select 1 from products p where p.shop_id = :shop and p.platform_id = l.product_id)
         order by l.product_id limit :limit
     """)
     return list(session.execute(statement, {"shop": shop_id, "limit": limit}).scalars())
-
-
-def _checkout_ids(session: Session, shop_id: int, platform_ids: Sequence[str]) -> dict[Key, int]:
-    statement = text("select stage, platform_id, id from checkouts where shop_id = :shop and platform_id = any(:ids)")
-    return {(row[0], row[1]): row[2] for row in session.execute(statement, {"shop": shop_id, "ids": list(platform_ids)})}
 
 
 def _record_ids(session: Session, table: str, shop_id: int, platform_ids: Sequence[str]) -> dict[str, int]:
@@ -140,14 +133,43 @@ def _phone(prefix: str, phone: Phone | None) -> dict[str, str | None]:
     return {f"{prefix}_raw": phone.raw if phone else None, f"{prefix}_e164": phone.e164 if phone else None}
 
 
+def _ranked(records: Iterable[R]) -> list[Ranked]:
+    return [Ranked(record, _key(record), rank(record)) for record in records]
+
+
+def _key(record: Checkout | Order | Customer) -> Key:
+    return (record.stage.value, record.platform_id) if isinstance(record, Checkout) else (record.platform_id,)
+
+
+def _newest(ranked: Iterable[Ranked]) -> dict[Key, Ranked]:
+    """The newest version of each record, by key."""
+    chosen: dict[Key, Ranked] = {}
+    for one in ranked:
+        held = chosen.get(one.key)
+        if held is None or one.rank > held.rank:
+            chosen[one.key] = one
+    return chosen
+
+
+def _earliest(ranked: Iterable[Ranked], field: str) -> dict[Key, datetime | None]:
+    """The earliest instant that any version of each record tells, by key."""
+    earliest: dict[Key, datetime | None] = {}
+    for one in ranked:
+        told, held = getattr(one.record, field), earliest.get(one.key)
+        earliest[one.key] = min(told, held) if told and held else told or held
+    return earliest
+
+
+def _instants(keys: Iterable[Key], columns: tuple[str, ...], column: str, told: Mapping[Key, datetime | None]) -> list[dict[str, Any]]:
+    return [{**dict(zip(columns, key, strict=True)), column: told[key]} for key in keys]
+
+
 def _version(r: Rank) -> dict[str, Any]:
     return {"source_version": r.version, "source_triggered_at": r.triggered_at, "source_progress": r.progress, "source_digest": r.digest}
 
 
-def _common(shop_id: int, record: Checkout | Order, prefix: str) -> dict[str, Any]:
+def _common(record: Checkout | Order) -> dict[str, Any]:
     return {
-        "public_id": public_id(prefix),
-        "shop_id": shop_id,
         "platform_id": record.platform_id,
         "number": record.number,
         "cart_token": record.cart_token,
@@ -170,10 +192,13 @@ def _common(shop_id: int, record: Checkout | Order, prefix: str) -> dict[str, An
     }
 
 
-def _checkout_row(shop_id: int, ranked: Ranked) -> dict[str, Any]:
+def _checkout_row(
+    ranked: Ranked, kept: Kept | None, completed_at: datetime | None, last_activity_at: datetime, threshold_minutes: int
+) -> dict[str, Any]:
     checkout: Checkout = ranked.record
     return {
-        **_common(shop_id, checkout, "chk"),
+        "public_id": kept.public_id if kept else public_id("chk"),
+        **_common(checkout),
         "stage": checkout.stage.value,
         "token": checkout.token,
         **_phone("checkout_phone", checkout.checkout_phone),
@@ -182,34 +207,38 @@ def _checkout_row(shop_id: int, ranked: Ranked) -> dict[str, Any]:
         "accepts_email": checkout.accepts_email,
         "accepts_sms": checkout.accepts_sms,
         "recovery_url": checkout.recovery_url,
-        "completed_at": checkout.completed_at,
+        "completed_at": completed_at,
         "closed_at": checkout.closed_at,
+        "last_activity_at": last_activity_at,
+        "due_at": expect_due(checkout, kept, completed_at, last_activity_at, threshold_minutes),
         **_version(ranked.rank),
     }
 
 
-def _order_row(shop_id: int, ranked: Ranked) -> dict[str, Any]:
+def _order_row(ranked: Ranked, placed_at: datetime | None) -> dict[str, Any]:
     order: Order = ranked.record
     return {
-        **_common(shop_id, order, "ord"),
+        "public_id": public_id("ord"),
+        **_common(order),
         "platform_status": order.platform_status,
         "payment_state": order.payment_state.value,
         "checkout_token": order.checkout_token,
         "is_test": order.is_test,
-        "placed_at": order.placed_at,
+        "placed_at": placed_at,
         "cancelled_at": order.cancelled_at,
         **_version(ranked.rank),
     }
 
 
-def _customer_row(shop_id: int, ranked: Ranked) -> dict[str, Any]:
+def _customer_row(ranked: Ranked, contact_ids: Mapping[str, int]) -> dict[str, Any]:
     customer: Customer = ranked.record
+    email = normalise_email(customer.email)
     return {
         "public_id": public_id("cus"),
-        "shop_id": shop_id,
         "platform_id": customer.platform_id,
+        "contact_id": contact_ids.get(email) if email else None,
         "email": customer.email,
-        "email_norm": normalise_email(customer.email),
+        "email_norm": email,
         "first_name": customer.first_name,
         "last_name": customer.last_name,
         "company": customer.company,
@@ -253,10 +282,9 @@ def _variant_rows(shop_id: int, product_id: int, product: Product) -> list[dict[
     ]
 
 
-def _line_rows(shop_id: int, parent: str, lines_of: Mapping[int, Sequence[LineItem]]) -> list[dict[str, Any]]:
+def _line_rows(parent: str, lines_of: Mapping[int, Sequence[LineItem]]) -> list[dict[str, Any]]:
     return [
         {
-            "shop_id": shop_id,
             parent: parent_id,
             "position": position,
             "key": line.key,
@@ -273,21 +301,6 @@ def _line_rows(shop_id: int, parent: str, lines_of: Mapping[int, Sequence[LineIt
         for parent_id, lines in lines_of.items()
         for position, line in enumerate(lines)
     ]
-
-
-def _version_row(shop_id: int, checkout_id: int, checkout: Checkout) -> dict[str, Any]:
-    return {
-        "shop_id": shop_id,
-        "checkout_id": checkout_id,
-        **_version(rank(checkout)),
-        "fingerprint": fingerprint(checkout),
-        "quantities": quantities(checkout),
-    }
-
-
-def _instants(shop_id: int, record: Checkout | Order, column: str) -> dict[str, Any]:
-    row = {"shop_id": shop_id, "platform_id": record.platform_id, column: getattr(record, column)}
-    return row | {"stage": record.stage.value} if isinstance(record, Checkout) else row
 
 
 def shops_with_unknown_products(session: Session, limit: int) -> list[int]:

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from connector.canonical import Removed, Resource
-from connector.store.upserts import as_json
+from connector.store.upserts import as_array, as_json
 
 _TABLES = {Resource.CHECKOUT: "checkouts", Resource.ORDER: "orders", Resource.CUSTOMER: "customers"}
 
@@ -21,7 +21,7 @@ def save_removals(session: Session, shop_id: int, removals: Sequence[Removed]) -
         session.execute(
             text("""
                 insert into removals (shop_id, resource, ref, at)
-                select shop_id, resource, ref, at from jsonb_populate_recordset(null::removals, cast(:rows as jsonb))
+                select shop_id, resource, ref, at from json_populate_recordset(null::removals, cast(:rows as json))
                 on conflict (shop_id, resource, ref) do update set at = greatest(removals.at, excluded.at)
             """),
             {"rows": as_json(list(newest.values()))},
@@ -39,13 +39,17 @@ def settle_removals(session: Session, shop_id: int, refs: Sequence[Removed], ids
         named = [r for r in refs if r.resource is resource]
         if not named and not ids.get(resource):
             continue
-        by_cart = "or r.ref = 'cart:' || t.cart_token" if resource is Resource.CHECKOUT else ""
-        named_by_cart = "or t.cart_token = any(:carts)" if resource is Resource.CHECKOUT else ""
+        is_checkout = resource is Resource.CHECKOUT
+        named_by_cart = "or t.cart_token = any(:carts)" if is_checkout else ""
+        by_cart = "'cart:' || t.cart_token" if is_checkout else "null"
         statement = text(f"""
             with said as (
-                select t.id, (select max(r.at) from removals r where r.shop_id = t.shop_id and r.resource = :resource
-                              and (r.ref = 'id:' || t.platform_id {by_cart}) and r.at >= t.source_version) at
-                from {table} t where t.shop_id = :shop and (t.id = any(:ids) or t.platform_id = any(:platform_ids) {named_by_cart})
+                select t.id, greatest(i.at, k.at) at from {table} t
+                left join removals i on i.shop_id = :shop and i.resource = :resource and i.ref = 'id:' || t.platform_id
+                    and i.at >= t.source_version
+                left join removals k on k.shop_id = :shop and k.resource = :resource and k.ref = {by_cart}
+                    and k.at >= t.source_version
+                where t.shop_id = :shop and (t.id = any(cast(:ids as bigint[])) or t.platform_id = any(:platform_ids) {named_by_cart})
             )
             update {table} t set deleted_at = said.at from said
             where t.id = said.id and t.deleted_at is distinct from said.at returning t.id
@@ -53,11 +57,11 @@ def settle_removals(session: Session, shop_id: int, refs: Sequence[Removed], ids
         values = {
             "shop": shop_id,
             "resource": resource.value,
-            "ids": ids.get(resource, []),
+            "ids": as_array(ids.get(resource, [])),
             "platform_ids": [r.platform_id for r in named if r.platform_id is not None],
             "carts": [r.cart_token for r in named if r.cart_token is not None],
         }
         touched = list(session.execute(statement, values).scalars())
-        if resource is Resource.CHECKOUT:
+        if is_checkout:
             changed = touched
     return changed

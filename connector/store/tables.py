@@ -187,12 +187,12 @@ class CheckoutRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("shop_id", "stage", "platform_id"),
         columns.one_of("stage", "cart", "checkout"),
-        Index(None, "shop_id", "token"),
-        Index(None, "shop_id", "cart_token"),
-        Index(None, "shop_id", "email_norm"),
-        Index(None, "shop_id", "customer_platform_id"),
-        Index(None, "shop_id", "phone_e164"),
-        Index(None, "shop_id", "checkout_phone_e164"),
+        columns.known("token"),
+        columns.known("cart_token"),
+        columns.known("email_norm"),
+        columns.known("customer_platform_id"),
+        columns.known("phone_e164"),
+        columns.known("checkout_phone_e164"),
         Index("ix_checkouts_due", "due_at", "id", postgresql_where=text("due_at is not null")),
     )
     id: int | None = columns.key()
@@ -248,7 +248,7 @@ class CheckoutLineRow(SQLModel, table=True):
     __tablename__ = "checkout_lines"
     checkout_id: int = columns.ref("checkouts.id", primary_key=True)
     position: int = Field(sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
-    shop_id: int = columns.ref("shops.id", index=True)
+    shop_id: int = columns.shop_of_parent()
     key: str
     product_id: str | None = None
     variant_id: str | None = None
@@ -270,7 +270,7 @@ class CheckoutVersionRow(SQLModel, table=True):
     source_digest: str = Field(primary_key=True)
     source_triggered_at: datetime
     source_progress: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
-    shop_id: int = columns.ref("shops.id", index=True)
+    shop_id: int = columns.shop_of_parent()
     fingerprint: str
     quantities: dict[str, int] = columns.json("{}")
 
@@ -281,11 +281,11 @@ class OrderRow(SQLModel, table=True):
     __tablename__ = "orders"
     __table_args__ = (
         UniqueConstraint("shop_id", "platform_id"),
-        Index(None, "shop_id", "checkout_token"),
-        Index(None, "shop_id", "cart_token"),
-        Index(None, "shop_id", "email_norm"),
-        Index(None, "shop_id", "customer_platform_id"),
-        Index(None, "shop_id", "phone_e164"),
+        columns.known("checkout_token"),
+        columns.known("cart_token"),
+        columns.known("email_norm"),
+        columns.known("customer_platform_id"),
+        columns.known("phone_e164"),
     )
     id: int | None = columns.key()
     public_id: str = Field(unique=True)
@@ -329,7 +329,7 @@ class OrderLineRow(SQLModel, table=True):
     __tablename__ = "order_lines"
     order_id: int = columns.ref("orders.id", primary_key=True)
     position: int = Field(sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
-    shop_id: int = columns.ref("shops.id", index=True)
+    shop_id: int = columns.shop_of_parent()
     key: str
     product_id: str | None = None
     variant_id: str | None = None

@@ -31,19 +31,21 @@ def _reader(shape: type[S], meaning: Callable[[S, DeliveryContext], list[Event]]
 
 
 def _checkout(body: CheckoutBody, context: DeliveryContext) -> list[Event]:
-    return [to_checkout(body, context.shop_country), *embedded_customer(body.customer, context.shop_country)]
+    country, triggered_at = context.shop_country, context.triggered_at
+    return [to_checkout(body, country, triggered_at), *embedded_customer(body.customer, country, triggered_at)]
 
 
 def _order(body: OrderBody, context: DeliveryContext) -> list[Event]:
-    return [to_order(body, context.shop_country), *embedded_customer(body.customer, context.shop_country)]
+    country, triggered_at = context.shop_country, context.triggered_at
+    return [to_order(body, country, triggered_at), *embedded_customer(body.customer, country, triggered_at)]
 
 
-def _cart(body: CartBody, _: DeliveryContext) -> list[Event]:
-    return [to_cart(body)]
+def _cart(body: CartBody, context: DeliveryContext) -> list[Event]:
+    return [to_cart(body, context.triggered_at)]
 
 
 def _customer(body: CustomerBody, context: DeliveryContext) -> list[Event]:
-    return [to_customer(body, context.shop_country)]
+    return [to_customer(body, context.shop_country, context.triggered_at)]
 
 
 def _removed(resource: Resource) -> Callable[[RemovedBody, DeliveryContext], list[Event]]:

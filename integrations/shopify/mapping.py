@@ -11,17 +11,15 @@ from typing import Any
 
 import msgspec
 
-from connector.canonical import Checkout, Customer, LineItem, Order, Phone, Removed, Resource, Stage
+from connector.canonical import Checkout, Customer, Order, Phone, Removed, Resource, Stage
 from connector.rules.identity import choose_phone, normalise_email, parse_phone
+from integrations.shopify.lines import to_cart_lines, to_lines
 from integrations.shopify.payloads import (
     Address,
-    Amount,
-    AmountSet,
     CartBody,
     CheckoutBody,
     Code,
     CustomerBody,
-    Line,
     OrderBody,
     RemovedBody,
     ShopBody,
@@ -41,9 +39,11 @@ from integrations.shopify.values import (
 
 # ISO 4217 for "no currency": an emptied cart names none, and its total is zero in any.
 NO_CURRENCY = "XXX"
+NOBODY = CustomerBody()
+NOWHERE = Address()
 
 
-def to_checkout(body: CheckoutBody, shop_country: str | None = None) -> Checkout:
+def to_checkout(body: CheckoutBody, shop_country: str | None = None, triggered_at: datetime | None = None) -> Checkout:
     """
     Map `checkouts/create` and `checkouts/update`.
 
@@ -90,10 +90,11 @@ def to_checkout(body: CheckoutBody, shop_country: str | None = None) -> Checkout
         recovery_url=web_address(body.abandoned_checkout_url),
         completed_at=optional_instant(body.completed_at),
         closed_at=optional_instant(body.closed_at),
+        triggered_at=triggered_at,
     )
 
 
-def to_cart(body: CartBody) -> Checkout:
+def to_cart(body: CartBody, triggered_at: datetime | None = None) -> Checkout:
     """
     Map `carts/create` and `carts/update`: a Checkout of stage CART without contact data.
 
@@ -106,26 +107,25 @@ def to_cart(body: CartBody) -> Checkout:
     token = text(body.token) or text(body.id)
     if token is None:
         raise payload_error("missing_token")
-    lines = [_in_presentment(line) for line in body.line_items or ()]
-    currencies = {code for _, code in lines} or {NO_CURRENCY}
+    lines, currencies = to_cart_lines(body.line_items or ())
     if len(currencies) > 1:
         raise payload_error("bad_currency", "lines in several currencies")
-    items = to_lines([line for line, _ in lines])
-    worth = sum((item.total for item in items), Decimal(0))
+    worth = sum((line.total for line in lines), Decimal(0))
     return Checkout(
         platform_id=token,
         source_version=instant(body.updated_at),
         created_at=instant(body.created_at or body.updated_at),
-        currency=currencies.pop(),
+        currency=currencies.pop() if currencies else NO_CURRENCY,
         total=worth,
         stage=Stage.CART,
         cart_token=token,
         subtotal=worth,
-        lines=items,
+        lines=lines,
+        triggered_at=triggered_at,
     )
 
 
-def to_order(body: OrderBody, shop_country: str | None = None) -> Order:
+def to_order(body: OrderBody, shop_country: str | None = None, triggered_at: datetime | None = None) -> Order:
     """
     Map `orders/create`, `orders/updated`, `orders/paid`, `orders/cancelled`.
 
@@ -169,10 +169,11 @@ def to_order(body: OrderBody, shop_country: str | None = None) -> Order:
         lines=to_lines(body.line_items or ()),
         cancelled_at=optional_instant(body.cancelled_at),
         is_test=bool(body.test),
+        triggered_at=triggered_at,
     )
 
 
-def to_customer(body: CustomerBody, shop_country: str | None = None) -> Customer:
+def to_customer(body: CustomerBody, shop_country: str | None = None, triggered_at: datetime | None = None) -> Customer:
     """
     Map `customers/create|update`, or the customer inside a checkout or order.
 
@@ -196,13 +197,16 @@ def to_customer(body: CustomerBody, shop_country: str | None = None) -> Customer
         phone=choose_phone(text(body.phone), text(default.phone), country or shop_country),
         country=country,
         created_at=optional_instant(body.created_at),
+        triggered_at=triggered_at,
     )
 
 
-def embedded_customer(customer: CustomerBody | list[Any] | None, shop_country: str | None) -> list[Customer]:
+def embedded_customer(
+    customer: CustomerBody | list[Any] | None, shop_country: str | None, triggered_at: datetime | None = None
+) -> list[Customer]:
     """The customer inside a checkout or order as its own record, if it says who and as of when; else nothing."""
     if isinstance(customer, CustomerBody) and text(customer.id) is not None and customer.updated_at is not None:
-        return [to_customer(customer, shop_country)]
+        return [to_customer(customer, shop_country, triggered_at)]
     return []
 
 
@@ -238,64 +242,16 @@ def check_shop(body: ShopBody) -> None:
         raise payload_error("wrong_topic", "not the shop resource")
 
 
-def to_lines(lines: Sequence[Line]) -> tuple[LineItem, ...]:
-    """Map lines; documented samples repeat keys, so a repeated one gets a counter (`k`, `k#2`, …)."""
-    taken: set[str] = set()
-    items = []
-    for position, line in enumerate(lines, 1):
-        wanted = text(line.key) or text(line.id) or text(line.variant_id) or str(position)
-        key, count = wanted, 1
-        while key in taken:
-            count += 1
-            key = f"{wanted}#{count}"
-        taken.add(key)
-        items.append(_line(line, key))
-    return tuple(items)
-
-
-def _line(line: Line, key: str) -> LineItem:
-    unit_price = money(line.price)
-    if unit_price is None:
-        raise payload_error("missing_price")
-    total = money(line.line_price)
-    return LineItem(
-        key=key,
-        title=text(line.title) or text(line.presentment_title) or text(line.name) or "",
-        quantity=line.quantity,
-        unit_price=unit_price,
-        total=unit_price * line.quantity if total is None else total,
-        product_id=text(line.product_id),
-        variant_id=text(line.variant_id),
-        variant_title=text(line.variant_title),
-        sku=text(line.sku),
-    )
-
-
-def _in_presentment(line: Line) -> tuple[Line, str]:
-    # The plain prices of a cart line name no currency; the sets do.
-    unit, whole = _presentment(line.price_set), _presentment(line.line_price_set)
-    if unit is None:
-        raise payload_error("missing_currency")
-    code = currency(unit.currency_code)
-    if whole is not None and currency(whole.currency_code) != code:
-        raise payload_error("bad_currency", "a line in two currencies")
-    return msgspec.structs.replace(line, price=unit.amount, line_price=None if whole is None else whole.amount), code
-
-
-def _presentment(amounts: AmountSet | None) -> Amount | None:
-    return None if amounts is None else amounts.presentment_money or amounts.shop_money
-
-
 def _people(
     customer: CustomerBody | list[Any] | None, shipping: Address | list[Any] | None, billing: Address | list[Any] | None
 ) -> tuple[CustomerBody, Address, Address, Address]:
     """Customer, default address, shipping address, billing address; an empty one where the body has none (or `[]`)."""
-    person = customer if isinstance(customer, CustomerBody) else CustomerBody()
+    person = customer if isinstance(customer, CustomerBody) else NOBODY
     return person, _address(person.default_address), _address(shipping), _address(billing)
 
 
 def _address(value: Address | list[Any] | None) -> Address:
-    return value if isinstance(value, Address) else Address()
+    return value if isinstance(value, Address) else NOWHERE
 
 
 def _country(*addresses: Address) -> str | None:

@@ -6,6 +6,7 @@ deliveries is the hot path. Decimals are read from the digits of the text, never
 
 Tolerance is in the types: a field may be missing or null, unknown fields are skipped, objects that are empty arrays in
 real bodies (`shipping_address: []`) are accepted, and line `properties` ({}, [] or null) are not read at all.
+Lines stay raw bytes here; `lines` reads them as `Line`.
 What makes no sense without a field is decided in `mapping`, so that each gap gets its own reason word.
 """
 
@@ -27,7 +28,7 @@ Quantity = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 T = TypeVar("T")
 
 
-class Address(msgspec.Struct):
+class Address(msgspec.Struct, frozen=True):
     """A postal address; `country_code` is ISO 3166-1 alpha-2."""
 
     first_name: str | None = None
@@ -37,7 +38,7 @@ class Address(msgspec.Struct):
     country_code: str | None = None
 
 
-class CustomerBody(msgspec.Struct):
+class CustomerBody(msgspec.Struct, frozen=True):
     """`customers/create|update` and the `customer` inside checkouts and orders; no consent since 2025-01."""
 
     id: Id | None = None
@@ -123,7 +124,7 @@ class CheckoutBody(msgspec.Struct):
     taxes_included: bool | None = None
     discount_codes: list[Code] | None = None
     shipping_lines: list[ShippingLine] | None = None
-    line_items: list[Line] | None = None
+    line_items: list[msgspec.Raw] | None = None
     billing_address: Address | list[Any] | None = None
     shipping_address: Address | list[Any] | None = None
     customer: CustomerBody | list[Any] | None = None
@@ -137,7 +138,7 @@ class CartBody(msgspec.Struct):
     id: Id | None = None
     created_at: Instant | None = None
     updated_at: Instant | None = None
-    line_items: list[Line] | None = None
+    line_items: list[msgspec.Raw] | None = None
     abandoned_checkout_url: str | None = None
     admin_graphql_api_id: str | None = None
 
@@ -166,7 +167,7 @@ class OrderBody(msgspec.Struct):
     taxes_included: bool | None = None
     test: bool | None = None
     discount_codes: list[Code] | None = None
-    line_items: list[Line] | None = None
+    line_items: list[msgspec.Raw] | None = None
     billing_address: Address | list[Any] | None = None
     shipping_address: Address | list[Any] | None = None
     customer: CustomerBody | list[Any] | None = None
@@ -193,7 +194,11 @@ class ShopBody(msgspec.Struct):
 
 
 def decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
-    """Decode a webhook body. Raises PayloadError (`empty`, `not_json`, `bad_money`, `bad_time`, `wrong_shape`), never anything else."""
+    """
+    Decode a webhook body or a line of one.
+
+    Raises PayloadError (`empty`, `not_json`, `bad_money`, `bad_time`, `wrong_shape`), never anything else.
+    """
     if not body.strip():
         raise payload_error("empty")
     try:

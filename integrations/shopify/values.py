@@ -9,6 +9,7 @@ from integrations.shopify.payloads import Id, payload_error
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
+_PLAIN_AMOUNT = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,6})?")
 # No shop has amounts of 15 digits before or 6 behind the point; "1E+9999999" would fill the memory of whoever prints it.
 _MAX_DIGITS, _MAX_PLACES = 15, 6
 
@@ -22,8 +23,8 @@ def text(value: Id | None) -> str | None:
 
 def money(amount: Decimal | None) -> Decimal | None:
     """An exact amount. Raises: PayloadError (`bad_money`) for NaN, infinity and absurd sizes."""
-    if amount is None:
-        return None
+    if amount is None or _PLAIN_AMOUNT.fullmatch(str(amount)):
+        return amount
     exponent = amount.as_tuple().exponent
     if not isinstance(exponent, int) or not -_MAX_PLACES <= exponent <= _MAX_DIGITS or amount.adjusted() >= _MAX_DIGITS:
         raise payload_error("bad_money")
@@ -65,8 +66,8 @@ def optional_instant(when: datetime | None) -> datetime | None:
 
 def country_code(raw: str | None) -> str | None:
     """An ISO 3166-1 alpha-2 code, or None for anything longer or shorter."""
-    given = (text(raw) or "").upper()
-    return given if _COUNTRY.fullmatch(given) else None
+    given = text(raw)
+    return given.upper() if given and _COUNTRY.fullmatch(given.upper()) else None
 
 
 def web_address(url: str | None) -> str | None:

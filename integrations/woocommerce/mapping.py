@@ -59,11 +59,11 @@ def to_events(context: DeliveryContext, body: bytes) -> list[Event]:
     if resource == "order":
         if event == "deleted":
             return removed_order(identifier(decode(body, DeletedBody).id), context.at)
-        return order_events(decode(body, OrderBody), context.shop_country)
+        return order_events(decode(body, OrderBody), context.shop_country, context.triggered_at)
     if resource == "customer":
         if event == "deleted":
             return [Removed(Resource.CUSTOMER, at=context.at, platform_id=identifier(decode(body, DeletedBody).id))]
-        return [to_customer(decode(body, CustomerBody), context.shop_country)]
+        return [to_customer(decode(body, CustomerBody), context.shop_country, context.triggered_at)]
     return []
 
 
@@ -75,7 +75,7 @@ def removed_order(platform_id: str, at: datetime) -> list[Event]:
     ]
 
 
-def order_events(body: OrderBody, shop_country: str | None) -> list[Event]:
+def order_events(body: OrderBody, shop_country: str | None, triggered_at: datetime | None = None) -> list[Event]:
     """
     What an order in its present status is to us: a Checkout, an Order, a removal or nothing.
 
@@ -91,14 +91,19 @@ def order_events(body: OrderBody, shop_country: str | None) -> list[Event]:
         return removed_order(identifier(body.id), _modified(body))
     if status in DRAFTS or status in UNPAID:
         # Paid once and set back by hand: an order came of it, so it is not to be reminded of.
-        return [to_checkout(body, shop_country, completed_at=paid_at)] if is_shoppers else []
+        return [to_checkout(body, shop_country, triggered_at, completed_at=paid_at)] if is_shoppers else []
     if status == "cancelled" and paid_at is None:
-        return [to_checkout(body, shop_country, closed_at=_modified(body))] if is_shoppers else []
-    return [to_order(body, shop_country)]
+        return [to_checkout(body, shop_country, triggered_at, closed_at=_modified(body))] if is_shoppers else []
+    return [to_order(body, shop_country, triggered_at)]
 
 
 def to_checkout(
-    body: OrderBody, shop_country: str | None, *, completed_at: datetime | None = None, closed_at: datetime | None = None
+    body: OrderBody,
+    shop_country: str | None,
+    triggered_at: datetime | None = None,
+    *,
+    completed_at: datetime | None = None,
+    closed_at: datetime | None = None,
 ) -> Checkout:
     """
     An order that is not placed, as the checkout it comes from.
@@ -134,10 +139,11 @@ def to_checkout(
         recovery_url=None if completed_at or closed_at else recovery_url(body, is_draft=body.status in DRAFTS),
         completed_at=completed_at,
         closed_at=closed_at,
+        triggered_at=triggered_at,
     )
 
 
-def to_order(body: OrderBody, shop_country: str | None) -> Order:
+def to_order(body: OrderBody, shop_country: str | None, triggered_at: datetime | None = None) -> Order:
     """
     A placed order.
 
@@ -169,6 +175,7 @@ def to_order(body: OrderBody, shop_country: str | None) -> Order:
         discount_codes=_codes(body),
         lines=to_lines(body),
         cancelled_at=modified_at if body.status == "cancelled" else None,
+        triggered_at=triggered_at,
     )
 
 
@@ -203,7 +210,7 @@ def to_lines(body: OrderBody) -> tuple[LineItem, ...]:
     return tuple(lines)
 
 
-def to_customer(body: CustomerBody, shop_country: str | None) -> Customer:
+def to_customer(body: CustomerBody, shop_country: str | None, triggered_at: datetime | None = None) -> Customer:
     """
     An account of the store; the phone is the record's billing phone, else that of its shipping address (AC-62).
 
@@ -225,6 +232,7 @@ def to_customer(body: CustomerBody, shop_country: str | None) -> Customer:
         phone=choose_phone(text(billing.phone), text(shipping.phone), country),
         country=country,
         created_at=created_at,
+        triggered_at=triggered_at,
     )
 
 

@@ -1,6 +1,8 @@
 """What a Shopify checkout means, field by field, with its fallbacks and oddities."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -8,7 +10,10 @@ from typing import Any
 import pytest
 
 from connector.canonical import Phone, Stage
-from tests.integrations.shopify_bodies import ANNA, body_of, checkout, customer, read
+from connector.platforms import DeliveryContext
+from integrations.shopify.events import parse
+from integrations.shopify.lines import LONGEST_REMEMBERED
+from tests.integrations.shopify_bodies import ANNA, AT, body_of, checkout, customer, read
 
 
 class TestCheckoutFields:
@@ -179,6 +184,9 @@ class TestCheckoutFields:
             ("9.50", 3, "28.50"),
         ]
 
+    def test_an_amount_may_be_written_with_an_exponent(self) -> None:
+        assert checkout(lambda body: body.update(total_price="4E+2")).total == Decimal(400)
+
     def test_a_line_total_is_price_by_quantity_if_shopify_gives_none(self) -> None:
         found = checkout(lambda body: body["line_items"][2].update(line_price=None, price="0.10", quantity=3))
         assert found.lines[2].total == Decimal("0.30")
@@ -198,6 +206,35 @@ class TestCheckoutFields:
 
     def test_a_line_without_any_key_is_known_by_its_place(self) -> None:
         assert checkout(lambda body: body["line_items"][2].update(key=None, variant_id=None)).lines[2].key == "3"
+
+    def test_equal_lines_are_one_and_the_same_and_changed_ones_are_read_anew(self) -> None:
+        first = checkout()
+        again = checkout(lambda body: body["line_items"][2].update(quantity=5))
+        assert again.lines[0] is first.lines[0]
+        assert (first.lines[2].quantity, again.lines[2].quantity) == (3, 5)
+
+    def test_a_long_line_is_read_like_any_other(self) -> None:
+        def lengthen(body: dict[str, Any]) -> None:
+            body["line_items"][0]["properties"] = {"engraving": "x" * LONGEST_REMEMBERED}
+
+        first, again = checkout(lengthen), checkout(lengthen)
+        assert first == again == checkout()
+        assert again.lines[0] is not first.lines[0]
+
+    @pytest.mark.parametrize(
+        ("topic", "name"),
+        [
+            ("checkouts/update", ANNA),
+            ("carts/update", "carts_create__two_lines"),
+            ("orders/paid", "orders_paid__with_code"),
+            ("customers/update", "customers_create__phone_on_record"),
+        ],
+    )
+    def test_records_carry_when_the_platform_triggered_their_delivery(self, topic: str, name: str) -> None:
+        raw, triggered_at = json.dumps(body_of(name), default=str).encode(), datetime(2026, 11, 21, 10, 15, 29, 5, tzinfo=UTC)
+        silent, told = (parse(DeliveryContext(topic, AT, "FR", at), raw) for at in (None, triggered_at))
+        assert silent == [replace(event, triggered_at=None) for event in told]  # type: ignore[arg-type]
+        assert {event.triggered_at for event in told} == {triggered_at}  # type: ignore[union-attr]
 
     def test_codes_are_kept_in_order_and_empty_ones_dropped(self) -> None:
         assert checkout(name="checkouts_update__buyer_currency_with_code").discount_codes == ("HERBST10", "PORTOFREI")

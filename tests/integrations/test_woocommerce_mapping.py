@@ -1,6 +1,7 @@
 """WooCommerce's orders, customers and products in our words."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -240,6 +241,22 @@ def test_no_bytes_raise_anything_but_payload_errors(topic: str, body: bytes) -> 
     except PayloadError:
         return
     assert all(isinstance(event, Checkout | Order | Customer | Removed) for event in found)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "order_updated__draft_contact_typed",
+        "order_updated__processing_paid",
+        *sorted(path.stem for path in PAYLOADS.glob("customer_updated__*.json")),
+    ],
+)
+def test_records_carry_when_their_delivery_was_triggered_if_anybody_tells(name: str) -> None:
+    topic, raw = name.split("__")[0].replace("_", "."), (PAYLOADS / f"{name}.json").read_bytes()
+    silent, told = (to_events(DeliveryContext(topic, AT, "FR", at), raw) for at in (None, AT))
+
+    assert silent == [replace(event, triggered_at=None) for event in told]  # type: ignore[arg-type]
+    assert {event.triggered_at for event in told} == {AT}  # type: ignore[union-attr]
 
 
 VALUES: st.SearchStrategy[Any] = (

@@ -18,6 +18,7 @@ from connector.rules.abandonment import (
     last_activity,
     quantities,
     standing,
+    to_version,
 )
 from tests.factories import T0, at, make_checkout, make_line
 
@@ -104,6 +105,13 @@ def test_lines_count_by_variant_else_product_else_key() -> None:
     )
 
     assert quantities(make_checkout(lines=lines)) == {"v101": 3, "pp7": 1, "kk8": 1}
+
+
+def test_a_checkout_adds_one_version_to_what_was_seen() -> None:
+    checkout = make_checkout(at(3), lines=(make_line("101", 2), make_line("102", 1, variant_id=None)))
+
+    assert to_version(checkout) == Version(at(3), fingerprint(checkout), quantities(checkout))
+    assert to_version(checkout).quantities == {"v101": 2, "pp102": 1}
 
 
 def seen(minutes: float, fingerprint: str = "a", **counts: int) -> Version:

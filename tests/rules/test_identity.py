@@ -3,7 +3,7 @@
 import pytest
 
 from connector.canonical import Phone
-from connector.rules.identity import MAX_RAW_PHONE, choose_phone, normalise_email, parse_phone
+from connector.rules.identity import MAX_EMAIL, MAX_RAW_PHONE, choose_phone, normalise_email, parse_phone
 
 
 @pytest.mark.spec("AC-62")
@@ -86,3 +86,10 @@ def test_unusual_addresses_are_addresses(raw: str) -> None:
 )
 def test_half_typed_and_forged_addresses_are_none(raw: str | None) -> None:
     assert normalise_email(raw) is None
+
+
+def test_a_text_longer_than_any_address_is_none() -> None:
+    longest = f"{'a' * 64}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.example.f"
+    assert len(longest) == MAX_EMAIL
+    assert normalise_email(longest) == longest
+    assert normalise_email(longest + "g") is None

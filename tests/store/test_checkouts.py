@@ -25,7 +25,7 @@ def tell(session: Session, shop: TestShop, *told: Checkout | Order) -> Standings
     ids = records.save_checkouts(session, shop.id, [one for one in told if isinstance(one, Checkout)])
     order_ids = records.save_orders(session, shop.id, [one for one in told if isinstance(one, Order)])
     affected = {*ids, *checkouts.matching_checkouts(session, shop.id, order_ids)}
-    return checkouts.settle(session, shops.get_shop(session, shop.id), sorted(affected))
+    return checkouts.settle(session, shops.get_shop(session, shop.id), affected, ids)
 
 
 @pytest.mark.spec("SQ-05")

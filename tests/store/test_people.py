@@ -77,9 +77,8 @@ def test_a_customer_points_at_the_contact_of_its_present_email(session: Session,
     of = "select k.email from customers c left join contacts k on k.id = c.contact_id"
     for version, email, expected in ((T0, EMAIL, EMAIL), (at(1), "new@example.org", "new@example.org"), (at(2), None, None)):
         customer = make_customer(version, email=email)
-        people.save_contacts(session, account(session, shopify_shop), [customer])
-        ids = records.save_customers(session, shopify_shop.id, [customer])
-        people.link_customers(session, shopify_shop.id, account(session, shopify_shop), ids)
+        contacts = people.save_contacts(session, account(session, shopify_shop), [customer])
+        records.save_customers(session, shopify_shop.id, [customer], contacts)
         assert rows(of) == [{"email": expected}]
 
 

@@ -5,11 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import Session
 
 from connector.canonical import PaymentState, Phone, Variant
 from connector.rules.precedence import rank
-from connector.store import outgoing, records
+from connector.store import checkouts, outgoing, records, shops
 from connector.store.db import Database
 from tests.conftest import TestShop
 from tests.factories import EMAIL, T0, at, make_cart, make_checkout, make_customer, make_line, make_order, make_product
@@ -68,7 +69,7 @@ def test_an_older_version_changes_neither_the_row_nor_its_lines_but_is_remembere
     touched = records.save_checkouts(session, shopify_shop.id, [make_checkout(at(1))])
 
     assert (rows("select * from checkouts"), rows("select * from checkout_lines")) == before
-    assert touched == [before[0][0]["id"]]
+    assert list(touched) == [before[0][0]["id"]]
     assert len(rows("select * from checkout_versions")) == 2
 
 
@@ -80,6 +81,46 @@ def test_a_completion_told_by_an_older_version_counts(session: Session, shopify_
     assert rows("select completed_at, source_version from checkouts") == [{"completed_at": at(1), "source_version": at(9)}]
 
 
+@pytest.mark.parametrize(("theirs", "title"), [(-1, "Bougie 101"), (1, "Theirs")])
+def test_a_checkout_that_somebody_else_writes_at_the_same_moment_is_looked_at_again(
+    db: Database, session: Session, shopify_shop: TestShop, rows: Any, theirs: int, title: str
+) -> None:
+    asked: list[str] = []
+
+    def interfere(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if "insert into checkouts" in statement and not asked:
+            asked.append(statement)
+            with db.transaction(shop=shopify_shop.id) as other:
+                line = make_line(title="Theirs", quantity=2)
+                records.save_checkouts(other, shopify_shop.id, [make_checkout(at(theirs), lines=(line,))])
+
+    event.listen(db.engine, "before_cursor_execute", interfere)
+    told = records.save_checkouts(session, shopify_shop.id, [make_checkout(T0)])
+
+    assert list(told.values()) == [None]
+    checkouts.settle(session, shops.get_shop(session, shopify_shop.id), told, told)
+    assert rows("select title, last_activity_at from checkouts join checkout_lines on checkout_id = id") == [
+        {"title": title, "last_activity_at": max(T0, at(theirs))}
+    ]
+    assert len(rows("select * from checkout_versions")) == 2
+
+
+def test_a_checkout_is_written_once_with_all_that_follows_from_its_versions(session: Session, shopify_shop: TestShop, rows: Any) -> None:
+    versions = [
+        make_checkout(at(9), lines=(make_line(quantity=2),)),
+        make_checkout(T0),
+        make_checkout(at(12), lines=(make_line(quantity=2),)),
+    ]
+    for version in versions:
+        told = records.save_checkouts(session, shopify_shop.id, [version])
+    before = rows("select *, xmin::text || ctid::text as place from checkouts")
+
+    checkouts.settle(session, shops.get_shop(session, shopify_shop.id), told, told)
+
+    assert (before[0]["last_activity_at"], before[0]["due_at"]) == (at(9), at(69))
+    assert rows("select *, xmin::text || ctid::text as place from checkouts") == before
+
+
 def test_a_cart_and_a_checkout_of_the_same_id_are_two_records(session: Session, shopify_shop: TestShop, rows: Any) -> None:
     both = [make_cart(), make_checkout(platform_id="cart-1", token="cart-1")]
 
@@ -88,7 +129,7 @@ def test_a_cart_and_a_checkout_of_the_same_id_are_two_records(session: Session, 
 
 
 def test_saving_nothing_writes_nothing(session: Session, shopify_shop: TestShop) -> None:
-    assert records.save_checkouts(session, shopify_shop.id, []) == []
+    assert records.save_checkouts(session, shopify_shop.id, []) == {}
     assert records.save_orders(session, shopify_shop.id, []) == []
     assert records.save_customers(session, shopify_shop.id, []) == []
     records.save_products(session, shopify_shop.id, [], T0)

@@ -50,7 +50,7 @@ def test_a_removal_that_came_before_its_record_counts_when_the_record_comes(sess
     assert remove(session, shopify_shop, Removed(Resource.CHECKOUT, at(5), "tok-1")) == []
     ids = records.save_checkouts(session, shopify_shop.id, [make_checkout(at(1))])
 
-    assert remove(session, shopify_shop, checkouts=ids) == ids
+    assert remove(session, shopify_shop, checkouts=list(ids)) == list(ids)
     assert rows("select deleted_at from checkouts") == [{"deleted_at": at(5)}]
 
 
@@ -59,7 +59,7 @@ def test_a_record_that_changed_after_its_removal_was_restored(session: Session, 
     remove(session, shopify_shop, Removed(Resource.CHECKOUT, at(5), "tok-1"))
     records.save_checkouts(session, shopify_shop.id, [make_checkout(at(6))])
 
-    assert remove(session, shopify_shop, checkouts=ids) == ids
+    assert remove(session, shopify_shop, checkouts=list(ids)) == list(ids)
     assert rows("select deleted_at from checkouts") == [{"deleted_at": None}]
 
 

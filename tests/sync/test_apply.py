@@ -4,12 +4,14 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
+from connector.canonical import Event
+from connector.platforms import DeliveryContext, Platform
 from connector.store import deliveries
 from connector.store.db import Database
 from sync import apply, products
@@ -140,6 +142,67 @@ def test_a_poison_delivery_is_tried_alone_and_quarantined_after_five_tries_while
         assert deliveries.replay(session, [culprit]) == [poisonous.shop.id]
     apply.drain(poisonous.services, poisonous.shop.id)
     assert states(poisonous)[1] == ("applied", None, 1)
+
+
+@pytest.mark.spec("RL-112")
+def test_a_culprit_is_found_by_halves_and_fails_no_batch_again(poisonous: World) -> None:
+    tries: list[str] = []
+    event.listen(poisonous.db.engine, "before_cursor_execute", note := lambda c, cursor, statement, *rest: tries.append(statement))
+    keep(poisonous.db, poisonous.shop, [checkout(poisonous, "poison" if n == 37 else f"tok-{n}") for n in range(64)])
+
+    apply.drain(poisonous.services, poisonous.shop.id)
+    assert sum("insert into checkouts" in statement for statement in tries) == 1 + 2 * 6
+    for attempt in range(2, 6):
+        keep(poisonous.db, poisonous.shop, [checkout(poisonous, f"later-{attempt}-{n}") for n in range(8)])
+        tries.clear()
+        apply.drain(poisonous.services, poisonous.shop.id)
+        assert sum("insert into checkouts" in statement for statement in tries) == 2
+    event.remove(poisonous.db.engine, "before_cursor_execute", note)
+
+    assert states(poisonous)[37] == ("quarantined", "cannot_be_applied", 5)
+    assert [state for state in states(poisonous) if state != ("applied", None, 1)] == [states(poisonous)[37]]
+    assert poisonous.services.metrics.deliveries.value("quarantined") == 1
+    assert poisonous.services.metrics.deliveries.value("applied") == 63 + 4 * 8
+
+
+def test_what_was_refused_is_not_tried_again_at_once(poisonous: World) -> None:
+    rung: list[str] = []
+    poisonous.db.on_wake(lambda wake: rung.append(wake.job))
+    keep(poisonous.db, poisonous.shop, [checkout(poisonous, "poison"), checkout(poisonous, "one")])
+
+    apply.drain(poisonous.services, poisonous.shop.id)
+
+    assert "apply_inbox" not in rung
+
+
+class Listening:
+    """A platform that notes what it is asked to parse."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.parsed: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.platform, name)
+
+    def parse(self, context: DeliveryContext, body: bytes) -> list[Event]:
+        """As the platform does."""
+        self.parsed.append(body)
+        return self.platform.parse(context, body)
+
+
+def test_equal_deliveries_are_understood_once_and_all_are_remembered_with_their_people(world: World) -> None:
+    platform = Listening(world.services.platforms["shopify"])
+    services = replace(world.services, platforms={"shopify": cast(Platform, platform)})
+    first, second = (shopify_checkout("tok-1", world.at(n), email=EMAIL) for n in range(2))
+    told = [(first, 0), (first, 0), (second, 0), (second, 1), (second, 1)]
+    ids = keep(world.db, world.shop, [Arrival("checkouts/update", body, world.at(minute)) for body, minute in told])
+
+    apply.drain(services, world.shop.id)
+
+    assert platform.parsed == [first, second, second]
+    assert [row["delivery_id"] for row in world.rows("select delivery_id from delivery_people where shop_id = :shop order by 1")] == ids
+    assert len(world.rows("select * from checkout_versions where shop_id = :shop")) == 2
 
 
 def test_a_full_batch_with_a_culprit_asks_for_the_next_one(poisonous: World) -> None:
