@@ -228,7 +228,7 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 @pytest.mark.parametrize("settings", ["set role nobody_of_this_name", "select pg_sleep(5)"])
 def test_settings_that_cannot_be_made_leave_no_connection_behind(db: Database, monkeypatch: pytest.MonkeyPatch, settings: str) -> None:
-    monkeypatch.setattr("connector.store.keeping._SETTLE", settings)
+    monkeypatch.setattr(Keeper, "settle", settings)
 
     async def story() -> None:
         keeper = Keeper(db.url)
