@@ -96,6 +96,7 @@ def worker(settings: Settings) -> None:
     _need_shared(settings)
     log.configure()
     with compose(settings) as composition, _watched(composition), working(composition):
+        settle_memory()
         _until_told(composition)
 
 
