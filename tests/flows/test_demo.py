@@ -1,7 +1,7 @@
 """The demo's story, end to end over real HTTP and SMTP: clean when our rules hold, red when one of them is broken on purpose."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from pydantic import SecretStr
 from connector.canonical import Checkout
 from connector.cli.demo.observe import Report, observe
 from connector.cli.demo.run import show
-from connector.cli.demo.story import Story
+from connector.cli.demo.story import Story, act_until_it_works
 from connector.cli.demo.world import open_world
 from connector.config import Settings
+from connector.errors import ConnectorError
+from connector.platforms import TransientError
 from connector.rules.automations import Outcome, Reason, Verdict
 from connector.store import migrate
 
@@ -47,10 +49,10 @@ def test_a_day_of_shoppers_ends_as_the_outside_observers_saw_it(database_url: st
 
 
 def test_the_demo_fails_if_the_clock_ignores_what_shoppers_do(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def blind(checkout: Checkout) -> str:
+    def blind(checkout: Checkout, counts: Mapping[str, int]) -> str:
         return "the same"
 
-    monkeypatch.setattr("connector.store.records.fingerprint", blind)
+    monkeypatch.setattr("connector.rules.abandonment.fingerprint", blind)
     with played(database_url, tmp_path, "blind") as (_, report):
         assert not report.is_clean
         assert any("Emma" in problem and "from when it was due" in problem for problem in problems(report))
@@ -72,3 +74,32 @@ def test_the_observers_see_an_order_that_our_rows_do_not_have(database_url: str,
     with played(database_url, tmp_path, "forgets") as (_, report):
         assert not report.is_clean
         assert any("in our rows: None" in problem for problem in problems(report))
+
+
+@pytest.mark.parametrize("failures", [[503], [0, 0, 502, 0]])
+def test_people_load_a_page_again_that_did_not_load(failures: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connector.cli.demo.story.PAUSE_SECONDS", 0.0)
+    answers = iter([*failures, 200])
+
+    act_until_it_works("the page", load, answers)
+
+    assert next(answers, None) is None
+
+
+@pytest.mark.parametrize(("answers", "tried"), [([404, 200], 1), ([500] * 9, 5), ([0] * 9, 5)])
+def test_people_give_up_on_a_page_that_is_refused_or_never_loads(answers: list[int], tried: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connector.cli.demo.story.PAUSE_SECONDS", 0.0)
+    left = iter(answers)
+
+    with pytest.raises(ConnectorError, match="the page was answered with"):
+        act_until_it_works("the page", load, left)
+
+    assert len(list(left)) == len(answers) - tried
+
+
+def load(answers: Iterator[int]) -> int:
+    """A page whose answers are known; 0: nothing came back."""
+    status = next(answers)
+    if status == 0:
+        raise TransientError("no answer", platform="browser", call="open")
+    return status

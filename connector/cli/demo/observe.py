@@ -58,7 +58,7 @@ def observe(story: Story) -> Report:
     """Ask the sink and the stores, then our rows, and compare."""
     outside = _orders_in_stores(story)
     mails = story.world.sandbox.mail.messages()
-    with story.world.composition.db.system_transaction("compare the demo with its observers") as session:
+    with story.world.app.db.system_transaction("compare the demo with its observers") as session:
         checkouts = observed.checkouts(session)
         orders = observed.orders(session)
         sent = observed.sent_messages(session)

@@ -72,7 +72,7 @@ def _fresh_database(settings: Settings) -> Iterator[Settings]:
 
 
 def _keep_serving(world: World) -> None:
-    console.print(f"\nOverview  {world.origin}/\nMailbox   {world.sandbox.mailbox_url}\nCtrl-C ends the demo.", highlight=False)
+    console.print(f"\nOverview  {world.app.origin}/\nMailbox   {world.sandbox.mailbox_url}\nCtrl-C ends the demo.", highlight=False)
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

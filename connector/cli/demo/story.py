@@ -1,9 +1,11 @@
 """
 The story: one day in two stores. Everything happens over HTTP, as it would outside.
 
-Opening time is when the merchants turn their automation on; all minutes count from there.
+Opening time is when the merchants turn their automation on; all minutes count from there. Where a page does not load, people
+do what people do: they try again a moment later.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,11 +13,15 @@ from datetime import datetime, timedelta
 from connector.cli.demo.people import Person, ShopifyTill, Till, WooCommerceTill
 from connector.cli.demo.world import World
 from connector.errors import ConnectorError
+from connector.platforms import TransientError
 from integrations.sandbox.mail_catcher import CaughtMail
+from integrations.sandbox.shopper import Browser
 
 Say = Callable[[str], None]
 REPEATS = 0.3
 SHUFFLE = 3
+TRIES = 5
+PAUSE_SECONDS = 1.0
 
 
 def cast(store: str) -> dict[str, Person]:
@@ -69,15 +75,23 @@ class Story:
         browser = self.world.sandbox.browser()
         try:
             self.say("A merchant installs the app from the Shopify App Store …")
-            grant = browser.open(self.world.sandbox.shopify.install_url(self.world.sandbox.app_origin))
-            _expect(browser.click(grant, "Install app").status, "the Shopify install")
+            act_until_it_works("the Shopify install", self.install_shopify, browser)
             self.say("… and another connects a WooCommerce store.")
-            form = browser.open(f"{self.world.sandbox.app_origin}/connect/woocommerce")
-            grant = browser.submit(form, store=self.world.sandbox.woocommerce.origin)
-            _expect(browser.click(grant, "Approve").status, "the WooCommerce install")
+            act_until_it_works("the WooCommerce install", self.install_woocommerce, browser)
         finally:
             browser.close()
         self.world.settle()
+
+    def install_shopify(self, browser: Browser) -> int:
+        """A merchant installs the app from the platform's own page; the status of the page it ends at."""
+        grant = browser.open(self.world.sandbox.shopify.install_url(self.world.sandbox.app_origin))
+        return browser.click(grant, "Install app").status
+
+    def install_woocommerce(self, browser: Browser) -> int:
+        """A merchant types the store's address and approves; the status of the page it ends at."""
+        form = browser.open(f"{self.world.sandbox.app_origin}/connect/woocommerce")
+        grant = browser.submit(form, store=self.world.sandbox.woocommerce.origin)
+        return browser.click(grant, "Approve").status
 
     def _before_opening(self) -> None:
         for till in self.tills:
@@ -92,12 +106,16 @@ class Story:
             overview = browser.open(f"{self.world.sandbox.app_origin}/")
             pages = [link.href for link in overview.links if link.href.endswith("/automation")]
             for href in dict.fromkeys(pages):
-                page = browser.open(f"{self.world.sandbox.app_origin}{href}")
-                _expect(browser.click(page, "Turn on").status, "turning the automation on")
+                act_until_it_works("turning the automation on", self._turn_on, browser, href)
         finally:
             browser.close()
         self.opened_at = self.world.now()
         self.say("Both merchants turn the abandoned-checkout e-mail on. The shops open.")
+
+    def _turn_on(self, browser: Browser, href: str) -> int:
+        page = browser.open(f"{self.world.sandbox.app_origin}{href}")
+        is_on = "Turn off" in page.text
+        return page.status if is_on else browser.click(page, "Turn on").status
 
     def _morning(self) -> None:
         for till in self.tills:
@@ -124,16 +142,17 @@ class Story:
         browser = self.world.sandbox.browser()
         try:
             for till in self.tills:
-                alice, ugo = self.casts[till.name]["Alice"], self.casts[till.name]["Ugo"]
-                page = till.return_by(self._mail(alice), self._checkout(till, "Alice"))
-                _expect(page.status, "Alice's payment")
-                _expect(browser.unsubscribe_one_click(self._mail(ugo)), "Ugo's unsubscription")
+                act_until_it_works("Alice's payment", self._return, till, "Alice")
+                act_until_it_works("Ugo's unsubscription", browser.unsubscribe_one_click, self._mail(self.casts[till.name]["Ugo"]))
         finally:
             browser.close()
         self.say("Alice returns by the link in her mail and pays; Ugo unsubscribes with one click.")
         self._at(minutes=120)
         for till in self.tills:
             self._leave(till, "Ugo")
+
+    def _return(self, till: Till, name: str) -> int:
+        return till.return_by(self._mail(self.casts[till.name][name]), self._checkout(till, name)).status
 
     def _leave(self, till: Till, name: str, *, email: bool = True) -> None:
         person = self.casts[till.name][name]
@@ -153,6 +172,16 @@ class Story:
         return mails[0]
 
 
-def _expect(status: int, what: str) -> None:
+def act_until_it_works(what: str, act: Callable[..., int], *values: object) -> None:
+    """Act until it works, a few times at most: nobody gives up because a page did not load once. Raises ConnectorError."""
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(PAUSE_SECONDS)
+        try:
+            status = act(*values)
+        except TransientError:
+            status = 0
+        if status and status < 500:
+            break
     if not 200 <= status < 300:
         raise ConnectorError(f"{what} was answered with {status}")

@@ -1,0 +1,175 @@
+"""
+A process that sends messages with `sync.send` on a real database and a real mail server, and can be killed at an exact point.
+
+Processes are forked from a server that has everything imported already, so that hundreds of them can be born and killed.
+A process that reaches its point says so and stands still; whoever started it then sends it SIGKILL.
+"""
+
+import logging
+import multiprocessing
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import event
+
+from connector.config import Settings
+from connector.messages.envelope import Envelope, Sender, SendResult
+from connector.store.db import Database
+from connector.store.sealed import open_vault
+from integrations.registry import make_mail_sender
+from sync import send
+from sync.services import Services
+from tests.conftest import SEALING_KEY
+
+STAND_STILL_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What a sending process does: it sends for each of `shops` in a thread of its own until nothing is due.
+
+    `point`: where it stands still: "before_claim", "after_claim", "after_250" or "after_record"; empty: nowhere.
+    """
+
+    database_url: str
+    smtp_port: int
+    directory: Path
+    shops: tuple[int, ...]
+    point: str = ""
+
+
+def settings_of(plan: Plan) -> Settings:
+    """Settings of a sending process."""
+    return Settings.model_validate(
+        {
+            "database_url": plan.database_url,
+            "smtp_url": f"smtp://127.0.0.1:{plan.smtp_port}",
+            "data_dir": plan.directory,
+            "sealing_key": SEALING_KEY,
+            "operator_key": "operator-key-of-a-case",
+            "public_url": "https://connector.test",
+            "sandbox": True,
+        }
+    )
+
+
+class Stop:
+    """Stands still at the planned point, once, in whichever thread comes there first."""
+
+    def __init__(self, point: str, reports: Connection) -> None:
+        self._point = point
+        self._reports = reports
+        self._lock = threading.Lock()
+
+    def at(self, point: str) -> None:
+        """This thread is at a point: if it is the planned one, say so and wait for the end."""
+        if point == self._point and self._lock.acquire(blocking=False):
+            self._reports.send(point)
+            time.sleep(STAND_STILL_SECONDS)
+
+
+class StoppingSender:
+    """The real Sender, with a point before and one after each hand-over."""
+
+    def __init__(self, inner: Sender, stop: Stop) -> None:
+        self._inner = inner
+        self._stop = stop
+
+    def send(self, envelope: Envelope) -> SendResult:
+        """Hand over. The claim has committed before; nothing is recorded yet after."""
+        self._stop.at("after_claim")
+        result = self._inner.send(envelope)
+        self._stop.at("after_250")
+        return result
+
+    def close(self) -> None:
+        """As the real one."""
+        self._inner.close()
+
+
+def _watch_commits(database: Database, stop: Stop) -> None:
+    """The points that only transactions know: the claim that is about to commit, and the record that has committed."""
+    here = threading.local()
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def executes(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
+        values = parameters if isinstance(parameters, dict) else {}
+        if statement.lstrip().lower().startswith("update messages set"):
+            here.is_claiming = values.get("state") == "sending"
+            here.has_recorded = values.get("state") == "sent"
+
+    @event.listens_for(database.engine, "commit")
+    def commits(connection: Any) -> None:
+        if getattr(here, "is_claiming", False):
+            here.is_claiming = False
+            stop.at("before_claim")
+
+    @event.listens_for(database.engine, "begin")
+    def begins(connection: Any) -> None:
+        if getattr(here, "has_recorded", False):
+            here.has_recorded = False
+            stop.at("after_record")
+
+
+def work(plan: Plan, reports: Connection) -> None:
+    """The process: sends until nothing is due, then says `done`."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    settings = settings_of(plan)
+    database = Database(plan.database_url, pool_size=len(plan.shops) + 1)
+    mail = make_mail_sender(settings)
+    assert mail is not None
+    stop = Stop(plan.point, reports)
+    _watch_commits(database, stop)
+    services = Services(database, open_vault(settings), {}, StoppingSender(mail, stop), settings)
+
+    def send_all(shop_id: int) -> None:
+        while send.send_messages(services, shop_id):
+            pass
+
+    threads = [threading.Thread(target=send_all, args=(shop,)) for shop in plan.shops]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    mail.close()
+    database.close()
+    reports.send("done")
+
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["__main__", __name__, "tests.chaos.sending.warm"])
+
+
+class Killable:
+    """One sending process."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._reports, theirs = _context.Pipe(duplex=False)
+        self._process = _context.Process(target=work, args=(plan, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def wait(self, seconds: float) -> str:
+        """What it says within so many seconds: its point, `done`, or nothing ("")."""
+        try:
+            return str(self._reports.recv()) if self._reports.poll(seconds) else ""
+        except EOFError:
+            return "gone"
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone. Harmless if it is gone already."""
+        self._process.kill()
+        self._process.join()
+        self._reports.close()
+
+    def end(self, seconds: float) -> None:
+        """Let it finish; raises AssertionError if it does not."""
+        self._process.join(seconds)
+        assert self._process.exitcode == 0, f"a sending process ended with {self._process.exitcode}"
+        self._reports.close()
