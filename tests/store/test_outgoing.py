@@ -18,7 +18,7 @@ from tests.factories import at, make_checkout, make_line
 def fill(session: Session, shop: TestShop, count: int) -> list[int]:
     """So many checkouts with a queued message each; returns the checkouts."""
     made = [make_checkout(platform_id=f"t{n}", token=f"t{n}", email=f"p{n}@example.org") for n in range(count)]
-    ids = records.save_checkouts(session, shop.id, made)
+    ids = list(records.save_checkouts(session, shop.id, made))
     automation_id = automations.get_automation(session, shop.id).id
     assert automation_id is not None
     messages = [NewMessage(i, f"p{n}@example.org", at(count - n)) for n, i in enumerate(ids)]

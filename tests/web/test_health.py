@@ -162,9 +162,11 @@ async def behind(parts: Composition, line: Line) -> AsyncIterator[Health]:
 @pytest.mark.spec("RL-106")
 async def test_an_inbox_that_cannot_write_is_tried_out_until_it_can(parts: Composition, db: Database) -> None:
     inbox = FakeInbox()
-    forbid = "create function refuse() returns trigger language plpgsql as 'begin raise exception using errcode = ''53100''; end'"
+    forbid = (
+        "create function refuse_deliveries() returns trigger language plpgsql as 'begin raise exception using errcode = ''53100''; end'"
+    )
     run(parts, forbid)
-    run(parts, "create trigger refusing before insert on deliveries for each row execute function refuse()")
+    run(parts, "create trigger refusing before insert on deliveries for each row execute function refuse_deliveries()")
     try:
         async with looking(parts, inbox) as health:
             assert await health.problems() == [UNWRITABLE]
@@ -179,7 +181,7 @@ async def test_an_inbox_that_cannot_write_is_tried_out_until_it_can(parts: Compo
             assert not inbox.is_failing
     finally:
         run(parts, "drop trigger if exists refusing on deliveries")
-        run(parts, "drop function refuse()")
+        run(parts, "drop function refuse_deliveries()")
     with db.system_transaction("look at the inbox") as session:
         assert session.execute(text("select count(*) from deliveries")).scalar_one() == 0
         assert session.execute(text("select count(*) from delivery_bodies")).scalar_one() == 0

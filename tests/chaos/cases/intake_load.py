@@ -4,6 +4,7 @@ RL-110: the answer comes in time although the database is slow.
 """
 
 import random
+import time
 from pathlib import Path
 
 from tests.chaos.case import Case
@@ -16,6 +17,7 @@ from tests.chaos.stack import Stack
 
 BURSTS, AT_ONCE = 200, 50
 SLOW_SECONDS, SLOW_RATE = 150.0, 200
+CALM_SECONDS = 1.0
 ROUND_TRIP_SECONDS = 0.3
 BUDGET_SECONDS, LIMIT_SECONDS, PATIENCE_SECONDS = 1.0, 5.0, 8.0
 
@@ -69,14 +71,15 @@ def _effects(stack: Stack, bursts: int) -> list[str]:
 
 
 def run_slow(size: Size, seed: int, directory: Path) -> list[Row]:
-    """RL-110: each question to the database takes 300 ms longer, and 200 deliveries come in a second."""
+    """RL-110: in mid-traffic each question to the database begins to take 300 ms longer; 200 deliveries come in a second."""
     seconds = size.seconds(SLOW_SECONDS, least=15.0)
     with Stack(directory, seed=seed, web=2, shops=3, automation=False) as stack:
         total = int(seconds * SLOW_RATE)
         driver = Driver(stack.ports, Shoppers(stack.shops, stack.rng), SLOW_RATE, total, PATIENCE_SECONDS, rng=random.Random(seed))
         with audited(stack, driver.ledger, size) as auditor:
-            stack.proxies.postgres.delay_seconds = ROUND_TRIP_SECONDS / 2
             driver.start()
+            time.sleep(CALM_SECONDS)
+            stack.proxies.postgres.delay_seconds = ROUND_TRIP_SECONDS / 2
             drive(driver, seconds + 60)
             delayed = stack.proxies.postgres.faults
             stack.proxies.postgres.heal()
