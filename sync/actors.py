@@ -1,6 +1,5 @@
 """Thin actors: a name, a queue, a limit, one call. Arguments are shop ids; actors never raise, so no dead letters grow."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,6 @@ from dramatiq.middleware import Interrupt
 from connector.store.db import Wake
 from sync import abandon, apply, products, send
 from sync.jobs import QUEUE_OF, Job
-from sync.pace import Pace
 from sync.services import Services
 
 TIME_LIMIT_MS = 120_000
@@ -30,29 +28,18 @@ WORK: dict[Job, Callable[[Services, int], object]] = {
 
 def declare(broker: dramatiq.Broker, services: Services, clear: Callable[[Wake], None]) -> dict[Job, "dramatiq.Actor[[int], None]"]:
     """Register one actor per job on `broker`; `clear` is told of a wake before its work begins."""
-    paces = {Job.APPLY: Pace()}
-    return {job: _actor(broker, job, work, services, clear, paces.get(job)) for job, work in WORK.items()}
+    return {job: _actor(broker, job, work, services, clear) for job, work in WORK.items()}
 
 
 def _actor(
-    broker: dramatiq.Broker,
-    job: Job,
-    work: Callable[[Services, int], object],
-    services: Services,
-    clear: Callable[[Wake], None],
-    pace: Pace | None,
+    broker: dramatiq.Broker, job: Job, work: Callable[[Services, int], object], services: Services, clear: Callable[[Wake], None]
 ) -> "dramatiq.Actor[[int], None]":
     def answer(shop_id: int) -> None:
-        if pace is not None:
-            pace.wait(shop_id)
         clear(Wake(job.value, shop_id))
-        began = time.monotonic()
         try:
             work(services, shop_id)
         except (Exception, Interrupt) as error:
             log.warning("job.failed", job=job.value, shop_id=shop_id, error=type(error).__name__)
-        if pace is not None:
-            pace.note(shop_id, time.monotonic() - began)
 
     options: dict[str, Any] = {"time_limit": SEND_LIMIT_MS if job is Job.SEND else TIME_LIMIT_MS}
     return dramatiq.Actor(answer, broker=broker, actor_name=job.value, queue_name=QUEUE_OF[job].value, priority=0, options=options)
