@@ -26,7 +26,7 @@ class _Collector:
     def pytest_terminal_summary(self) -> None:
         """Print the table and write `var/chaos.json`."""
         if self.rows:
-            print_table(self.rows)
+            print_table(self.rows, timings=False)
             write_json(self.rows, REPORT)
 
 

@@ -1,4 +1,4 @@
-"""Every case of the fault kit, at a tenth of its counts and durations."""
+"""Every case of the fault kit, at a tenth of its counts and durations: what came out of it; timings are for `make chaos`."""
 
 import fcntl
 import json
@@ -38,4 +38,4 @@ def test_the_case_holds(
     record_property(PROPERTY, json.dumps([asdict(row) for row in child.rows]))
     assert child.rows
     for row in child.rows:
-        assert row.is_green, f"seed {seed}: {row.trouble}"
+        assert row.is_sound, f"seed {seed}: {row.trouble}"

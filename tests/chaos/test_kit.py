@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.case import Case
 from tests.chaos.cases import CASES
-from tests.chaos.report import Row, load_rows, merged, save_rows, write_json
+from tests.chaos.report import Row, load_rows, merged, print_table, save_rows, too_late, write_json
 from tests.chaos.runner import ROOT, Child, rows_of
 from tests.chaos.size import FULL, TENTH, Size
 
@@ -107,3 +107,22 @@ assert type(keeping.datetime.fromisoformat("2020-01-01T00:00:00+00:00")) is date
     assert int(count) >= 2
     assert first == "3600 3600 3600"
     assert second == "-3600 0"
+
+
+def test_a_timing_is_red_but_alone_it_does_not_make_a_row_unsound() -> None:
+    slow = Row("RL-110", "slow", 10, 10, [too_late("p99 is 3 s")], 1)
+    wrong = Row("RL-110", "slow and wrong", 10, 10, [too_late("p99 is 3 s"), "one is lost"], 1)
+    idle = Row("RL-110", "nothing was broken", 10, 0, [], 1)
+
+    assert (slow.is_green, slow.is_sound) == (False, True)
+    assert (wrong.is_green, wrong.is_sound) == (False, False)
+    assert (idle.is_green, idle.is_sound) == (False, False)
+    assert wrong.trouble.index("one is lost") < wrong.trouble.index("p99 is 3 s")
+
+
+def test_the_table_names_what_is_red_and_what_is_only_late(capsys: pytest.CaptureFixture[str]) -> None:
+    slow = Row("RL-110", "slow", 10, 10, [too_late("p99 is 3 s")], 1)
+    print_table([slow])
+    assert "← RED" in capsys.readouterr().out
+    print_table([slow], timings=False)
+    assert "← late" in capsys.readouterr().out

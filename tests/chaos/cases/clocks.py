@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.chaos.case import Case
 from tests.chaos.driver import Driver
 from tests.chaos.posts import checkout_post
-from tests.chaos.report import Row
+from tests.chaos.report import Row, too_late
 from tests.chaos.roles import Role
 from tests.chaos.sending import carts, witness
 from tests.chaos.sending.carts import Cart
@@ -108,7 +108,9 @@ def _judge(stack: Stack, told: list[Cart], row: Row) -> Row:
     lateness = [claimed[cart.token] - cart.due_at for cart in told if cart.token in claimed]
     row.violations += [f"{cart.token} was never sent: lost" for cart in told if cart.token not in claimed]
     row.violations += [f"a step was {-late.total_seconds():.1f} s early" for late in lateness if late < -EARLY]
-    row.violations += [f"a step was {late.total_seconds():.1f} s late: for so long it was lost" for late in lateness if late > LATE]
+    row.violations += [
+        too_late(f"a step was {late.total_seconds():.1f} s late: for so long it was lost") for late in lateness if late > LATE
+    ]
     row.violations += carts.doubles(stack.sink)
     row.violations += [f"{one.public_id} is {one.state}" for one in messages if one.state != "sent"]
     if lateness:

@@ -17,7 +17,7 @@ from tests.chaos.auditor import Auditor
 from tests.chaos.case import Case
 from tests.chaos.driver import Driver
 from tests.chaos.posts import Post, checkout_post
-from tests.chaos.report import Row
+from tests.chaos.report import Row, too_late
 from tests.chaos.roles import Role
 from tests.chaos.size import Size
 from tests.chaos.stack import SeededShop, Stack
@@ -90,7 +90,7 @@ class Deploy:
         self.restarts[role.kind] += 1
         self.longest[role.kind] = max(self.longest[role.kind], took)
         if took > MOST_DRAIN:
-            self.violations.append(f"{role.name} took {took:.1f} s to leave")
+            self.violations.append(too_late(f"{role.name} took {took:.1f} s to leave"))
         elif code != 0:
             self.violations.append(f"{role.name} left with {code}: {role.last_words(5)}")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.chaos.case import Case
 from tests.chaos.driver import Driver
 from tests.chaos.intake import Shoppers, Trouble, absent, answers, audited, drive_until, kill_and_restart, row, settle, unprocessed
-from tests.chaos.report import Row
+from tests.chaos.report import Row, too_late
 from tests.chaos.roles import Role
 from tests.chaos.size import Size
 from tests.chaos.stack import Stack
@@ -144,7 +144,7 @@ def _note(went_on: Resumptions, seconds: float, shop: int, held: set[int]) -> No
     went_on.seconds.append(seconds)
     if seconds > GOES_ON_SECONDS:
         how = "in mid-batch" if shop in held else "waiting"
-        went_on.slow.append(f"shop {shop}, {how} when its worker was killed, went on after {seconds:.1f} s")
+        went_on.slow.append(too_late(f"shop {shop}, {how} when its worker was killed, went on after {seconds:.1f} s"))
 
 
 CASES = (

@@ -11,7 +11,7 @@ from tests.chaos.case import Case
 from tests.chaos.driver import Driver
 from tests.chaos.intake import Shoppers, absent, answers, audited, drive, row, settle, unprocessed
 from tests.chaos.ledger import Ledger
-from tests.chaos.report import Row
+from tests.chaos.report import Row, too_late
 from tests.chaos.size import Size
 from tests.chaos.stack import Stack
 
@@ -87,10 +87,14 @@ def run_slow(size: Size, seed: int, directory: Path) -> list[Row]:
         times = sorted(attempt.seconds for attempt in driver.ledger.attempts)
         p99, longest = times[int(len(times) * 0.99)], times[-1]
         wrong = [*restless, *absent(stack, driver.ledger), *unprocessed(stack)]
-        wrong += [f"p99 of the answers is {p99:.2f} s"] if p99 > BUDGET_SECONDS else []
-        wrong += [f"an answer took {took:.2f} s" for took in times if took > LIMIT_SECONDS]
+        wrong += [too_late(f"p99 of the answers is {p99:.2f} s")] if p99 > BUDGET_SECONDS else []
+        wrong += [too_late(f"an answer took {took:.2f} s") for took in times if took > LIMIT_SECONDS]
         wrong += [f"{attempt.outcome}: status {attempt.status}" for attempt in driver.ledger.attempts if attempt.outcome != "ok"]
-        wrong += [f"the driver itself fell behind by {driver.latest:.2f} s: nothing was measured"] if driver.latest > BUDGET_SECONDS else []
+        wrong += (
+            [too_late(f"the driver itself fell behind by {driver.latest:.2f} s: nothing was measured")]
+            if driver.latest > BUDGET_SECONDS
+            else []
+        )
         figures = {
             "p50": f"{times[len(times) // 2]:.3f} s",
             "p99": f"{p99:.3f} s",

@@ -10,7 +10,7 @@ from tests.chaos.driver import Driver
 from tests.chaos.intake import Shoppers, absent, answers, audited, drive, row, settle, unprocessed
 from tests.chaos.ledger import Ledger
 from tests.chaos.posts import Post, checkout_post
-from tests.chaos.report import Row
+from tests.chaos.report import Row, too_late
 from tests.chaos.roles import PLAIN, ROOT
 from tests.chaos.size import Size
 from tests.chaos.stack import SeededShop, Stack
@@ -89,7 +89,7 @@ def _judge_delays(baseline: list[float], after: list[float]) -> list[str]:
     allowed = _p99(baseline) + DELAY_SECONDS
     if not baseline or not after:
         return ["nothing was measured"]
-    return [f"an innocent delivery waited {took:.2f} s; {allowed:.2f} s were allowed" for took in after if took > allowed]
+    return [too_late(f"an innocent delivery waited {took:.2f} s; {allowed:.2f} s were allowed") for took in after if took > allowed]
 
 
 def _judge_quarantine(stack: Stack, poisoned: set[bytes]) -> list[str]:

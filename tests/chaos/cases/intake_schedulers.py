@@ -12,7 +12,7 @@ from tests.chaos.case import Case
 from tests.chaos.driver import Driver
 from tests.chaos.intake import Trouble, answers, audited, drive, row, settle, unprocessed
 from tests.chaos.posts import Post, checkout_post
-from tests.chaos.report import Row
+from tests.chaos.report import Row, too_late
 from tests.chaos.size import Size
 from tests.chaos.stack import Stack
 
@@ -127,7 +127,7 @@ def _judge(stack: Stack, presence: Presence, zero: datetime, began: float, steps
         if arrived < due:
             wrong.append(f"message {message} arrived {due - arrived:.2f} s before it was due")
         elif arrived - due > allowed:
-            wrong.append(f"message {message} arrived {arrived - due:.1f} s late; {allowed:.1f} s were allowed")
+            wrong.append(too_late(f"message {message} arrived {arrived - due:.1f} s late; {allowed:.1f} s were allowed"))
     return wrong, [arrived - due for _, due, arrived in arrivals]
 
 

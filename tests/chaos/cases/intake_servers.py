@@ -13,7 +13,7 @@ from tests.chaos.driver import Driver
 from tests.chaos.intake import Shoppers, Trouble, absent, answers, audited, drive, drive_until, row, settle, unprocessed
 from tests.chaos.ledger import Ledger
 from tests.chaos.posts import Post, checkout_post
-from tests.chaos.report import Row
+from tests.chaos.report import Row, too_late
 from tests.chaos.size import Size
 from tests.chaos.stack import Stack
 
@@ -148,7 +148,7 @@ def _crash(stack: Stack, rng: random.Random) -> int:
 
 def _hung(ledger: Ledger) -> list[str]:
     return [
-        f"request {attempt.number} took {attempt.seconds:.2f} s ({attempt.outcome}, status {attempt.status})"
+        too_late(f"request {attempt.number} took {attempt.seconds:.2f} s ({attempt.outcome}, status {attempt.status})")
         for attempt in ledger.attempts
         if attempt.seconds > HUNG_SECONDS
     ]

@@ -20,7 +20,7 @@ from sync.services import Services
 from tests.chaos.case import Case
 from tests.chaos.driver import Driver
 from tests.chaos.posts import checkout_post
-from tests.chaos.report import Row
+from tests.chaos.report import Row, too_late
 from tests.chaos.size import Size
 from tests.chaos.stack import Stack
 
@@ -184,7 +184,7 @@ def _answered(driver: Driver, began: float, ended: float) -> list[str]:
     lost = [one for one in driver.ledger.attempts if one.outcome != "ok"]
     p99 = _p99(_times(driver, began, ended))
     found = [f"{len(lost)} deliveries were not acknowledged, the first with {lost[0].status}"] if lost else []
-    return found + ([f"p99 of acknowledgements during the job was {p99:.2f} s"] if p99 > MOST_P99 else [])
+    return found + ([too_late(f"p99 of acknowledgements during the job was {p99:.2f} s")] if p99 > MOST_P99 else [])
 
 
 def _times(driver: Driver, began: float, ended: float) -> list[float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.chaos.case import Case
 from tests.chaos.driver import Driver
 from tests.chaos.posts import Post, order_post
-from tests.chaos.report import Row
+from tests.chaos.report import Row, too_late
 from tests.chaos.sending import carts, witness
 from tests.chaos.sending.carts import Cart, MessageView
 from tests.chaos.sending.witness import Note, Notes
@@ -92,7 +92,7 @@ def _judge(messages: list[MessageView], notes: Notes, sink: SmtpSink, row: Row) 
         inside += claim.committed_at < order.committed_at < wire
     cancelled = sum(message.state == "cancelled" for message in messages)
     if widest >= timedelta(seconds=WIDEST_SECONDS):
-        row.violations.append(f"the window from claim to wire was {widest.total_seconds():.2f} s wide")
+        row.violations.append(too_late(f"the window from claim to wire was {widest.total_seconds():.2f} s wide"))
     row.figures |= {
         "sent before the order": str(len(claims)),
         "cancelled by it": str(cancelled),

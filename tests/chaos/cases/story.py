@@ -21,7 +21,7 @@ from tests.chaos.case import Case
 from tests.chaos.driver import Driver
 from tests.chaos.posts import checkout_post
 from tests.chaos.production import production_form
-from tests.chaos.report import Row
+from tests.chaos.report import Row, too_late
 from tests.chaos.size import Size
 from tests.chaos.stack import SeededShop, Stack
 
@@ -166,7 +166,7 @@ def _hand_over(stack: Stack, shop: SeededShop, times: int, told: Told) -> None:
         if not in_hand:
             told.violations.append("the worker did not take the batch: the kill proves nothing")
         if not is_done or took > HANDOVER_SECONDS:
-            told.violations.append(f"what {first.name} had in its hands went on after {took:.1f} s")
+            told.violations.append(too_late(f"what {first.name} had in its hands went on after {took:.1f} s"))
         there = stack.one("select count(*) from checkouts where platform_id like %s", f"hand-{turn}-%")
         if there != IN_HAND:
             told.violations.append(f"{there} of the {IN_HAND} checkouts that {first.name} had in its hands are there")

@@ -30,7 +30,7 @@ from tests.chaos.ledger import Attempt
 from tests.chaos.posts import Post, checkout_post
 from tests.chaos.production import Production, production_form
 from tests.chaos.proxy import FaultProxy
-from tests.chaos.report import Row
+from tests.chaos.report import Row, too_late
 from tests.chaos.size import Size
 from tests.chaos.stack import SeededShop, Stack
 
@@ -89,9 +89,10 @@ class Silence:
         self.stack.wait_idle(GO_ON, besides_sending=True)
         self._judge(driver.ledger.attempts, silent_at, healed_at)
         for page in pages:
-            self.violations += [f"with {self.name} silent: {trouble}" for trouble in page.troubles()]
+            self.violations += page.troubles(f"with {self.name} silent: ")
         if not is_well:
-            self.violations.append(f"{took:.0f} s after {self.name} answers again not everything goes on: {self._words(driver, healed_at)}")
+            words = f"{took:.0f} s after {self.name} answers again not everything goes on: {self._words(driver, healed_at)}"
+            self.violations.append(too_late(words))
         if not self.has_others:
             self.violations += [f"{self.name}: {trouble}" for trouble in auditor.final()]
         self.trials = len(driver.ledger.attempts) + sum(len(page.answers) for page in pages)
@@ -129,7 +130,7 @@ class Silence:
         longest = max((one.seconds for one in attempts), default=0.0)
         self.figures[f"{self.name} longest delivery"] = f"{longest:.1f} s"
         if longest > MOST_DOOR:
-            self.violations.append(f"with {self.name} silent a delivery was answered after {longest:.1f} s")
+            self.violations.append(too_late(f"with {self.name} silent a delivery was answered after {longest:.1f} s"))
         odd = sorted({one.status for one in during} - self.door)
         if odd or not during:
             self.violations.append(f"with {self.name} silent, {len(during)} deliveries were answered with {odd}, not {sorted(self.door)}")
@@ -167,12 +168,12 @@ class Asker:
             for thread in threads:
                 thread.join(self.limit + 15)
 
-    def troubles(self) -> list[str]:
+    def troubles(self, when: str) -> list[str]:
         """Answers that came too late or never."""
         late = [seconds for _, seconds, _ in self.answers if seconds > self.limit]
         silent = sum(status == 0 for _, _, status in self.answers)
-        found = [f"{self.path} was answered after {max(late):.1f} s, {len(late)} times too late"] if late else []
-        return found + ([f"{self.path} was never answered, {silent} times"] if silent else [])
+        found = [too_late(f"{when}{self.path} was answered after {max(late):.1f} s, {len(late)} times too late")] if late else []
+        return found + ([f"{when}{self.path} was never answered, {silent} times"] if silent else [])
 
     def is_well(self, since: float) -> bool:
         """True if the last question that was asked after this instant was answered well."""
@@ -269,7 +270,7 @@ def _judge_install(made: Production, silence: Silence) -> None:
     longest = made.balancer.longest.get("/install/shopify/callback", 0.0)
     silence.figures["longest install"] = f"{longest:.1f} s"
     if longest > MOST_REQUEST:
-        silence.violations.append(f"with the store silent an install was answered after {longest:.1f} s")
+        silence.violations.append(too_late(f"with the store silent an install was answered after {longest:.1f} s"))
     if longest < 1.0:
         silence.violations.append("no install met the silence")
 
