@@ -172,7 +172,7 @@ def save(session: Session, services: Services, shop: ShopRow, batch: Batch) -> N
     automations.decide_ended(session, shop.id, standings.converted, Reason.PURCHASED)
     automations.decide_ended(session, shop.id, standings.ended, Reason.CLOSED)
     _remember_people(session, services, shop.id, batch)
-    if started:
+    if records.names_unknown_products(session, shop.id, started):
         wake_after_commit(session, Job.PRODUCTS.value, shop.id)
     for farewell in batch.of(Uninstalled):
         if shops.uninstall(session, shop.id, farewell.at):

@@ -112,6 +112,16 @@ def save_products(session: Session, shop_id: int, products: Sequence[Product], r
     )
 
 
+def names_unknown_products(session: Session, shop_id: int, checkouts: Iterable[Checkout]) -> bool:
+    """Whether a line of these checkouts refers to a product that was never read. Looks at products only, however many lines there are."""
+    named = {line.product_id for checkout in checkouts for line in checkout.lines if line.product_id is not None}
+    statement = text("""
+        select exists (select 1 from unnest(cast(:ids as text[])) as named (id)
+            where not exists (select 1 from products p where p.shop_id = :shop and p.platform_id = named.id))
+    """)
+    return bool(named) and bool(session.execute(statement, {"shop": shop_id, "ids": sorted(named)}).scalar_one())
+
+
 def unknown_product_ids(session: Session, shop_id: int, limit: int) -> list[str]:
     """Products that lines of open checkouts refer to and that were never read."""
     statement = text("""

@@ -197,6 +197,10 @@ def test_only_products_of_open_checkouts_that_were_never_read_are_asked_for(db: 
         records.save_products(session, shopify_shop.id, [make_product(platform_id="p101")], now)
         assert records.unknown_product_ids(session, shopify_shop.id, 10) == ["p102"]
         assert records.unknown_product_ids(session, shopify_shop.id, 0) == []
+        for named, is_unknown in ((("101",), False), (("101", "102"), True), ((), False)):
+            told = make_checkout(lines=tuple(make_line(product) for product in named))
+            assert records.names_unknown_products(session, shopify_shop.id, [told]) is is_unknown
+        assert not records.names_unknown_products(session, shopify_shop.id, [make_checkout(lines=(make_line("9", product_id=None),))])
     for age, expected in ((timedelta(days=2), [shopify_shop.id]), (timedelta(days=4), [])):
         with db.engine.begin() as connection:
             connection.exec_driver_sql("update checkouts set last_activity_at = app_now() - %s", (age,))

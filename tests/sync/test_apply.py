@@ -297,6 +297,22 @@ def test_what_arrives_for_others_is_not_touched(world: World, woo: World) -> Non
     assert states(woo) == [("pending", None, 0)]
 
 
+def test_products_are_asked_for_only_if_a_line_names_one_that_was_never_read(world: World) -> None:
+    rung: list[str] = []
+    keep(world.db, world.shop, [checkout(world, "one")])
+    apply.drain(world.services, world.shop.id)
+    world.execute("""
+        insert into products (public_id, shop_id, platform_id, title, categories, is_deleted, read_at, source_version)
+        select 'prd_' || product_id, shop_id, product_id, 'read', '{}', false, app_now(), app_now()
+        from checkout_lines group by shop_id, product_id
+    """)
+    world.db.on_wake(lambda wake: rung.append(wake.job))
+    keep(world.db, world.shop, [checkout(world, "two")])
+    apply.drain(world.services, world.shop.id)
+
+    assert rung == []
+
+
 def test_a_batch_rings_for_what_follows_from_it(world: World) -> None:
     rung: list[str] = []
     world.db.on_wake(lambda wake: rung.append(f"{wake.job} {wake.shop_id - world.shop.id}"))
