@@ -193,6 +193,8 @@ def test_workers_that_cannot_hear_the_bell_look_for_work_themselves(world: World
         wait_until(lambda: len(world.rows("select * from checkouts")) == 1)
     broker.close()
 
+    assert [row["platform_id"] for row in world.rows("select platform_id from checkouts")] == ["tok-1"]
+
 
 def test_workers_that_hear_the_bell_wait_for_it(world: World, redis_broker: RedisBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sync.lookout.LOOK_SECONDS", 0.01)
@@ -262,6 +264,8 @@ def test_a_wake_from_a_process_whose_clock_is_wrong_is_answered(
         bell.ring(Wake(Job.APPLY.value, 1))
     with working(bell):
         wait_until(lambda: told == [1])
+
+    assert told == [1]
 
 
 def test_wakes_that_nobody_answers_do_not_pile_up(redis_broker: RedisBroker, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
