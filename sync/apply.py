@@ -16,10 +16,12 @@ from typing import Any, TypeVar, cast
 
 import structlog
 
-from connector.canonical import Checkout, Customer, Event, Order, Product, Removed, Resource, Uninstalled
+from connector.canonical import Channel, Checkout, Customer, Event, Order, Product, Removed, Resource, Uninstalled
+from connector.metrics import CANCELLED
 from connector.platforms import DeliveryContext, PayloadError, Platform
 from connector.rules.automations import Reason
 from connector.store import automations, checkouts, deliveries, people, records, removals, shops
+from connector.store.checkouts import Touched
 from connector.store.db import Session, app_now, is_passing, wake_after_commit
 from connector.store.deliveries import Outcome, Pending
 from connector.store.tables import ShopRow
@@ -76,6 +78,7 @@ def drain(services: Services, shop_id: int, limit: int = BATCH) -> int:
     refused = states.pop("pending", 0)
     for state, count in states.items():
         services.metrics.deliveries.add(state, by=count)
+    services.metrics.messages_cancelled(Channel.EMAIL.value, session.info.get(CANCELLED, 0))
     if refused and len(pending) < limit:
         return len(pending)  # what was refused is tried again when somebody rings or the sweep comes round, not at once
     with services.db.transaction(shop=shop_id) as session:
@@ -122,8 +125,9 @@ def _note_failure(session: Session, delivery: Pending, error: str) -> Outcome:
 
 def _apply(session: Session, services: Services, shop: ShopRow, pending: Sequence[Pending]) -> list[Outcome]:
     batch = understand(services.platforms[shop.platform], shop, pending)
-    save(session, services, shop, batch)
+    cancelled = save(session, services, shop, batch)
     deliveries.mark(session, batch.outcomes)
+    session.info[CANCELLED] = session.info.get(CANCELLED, 0) + cancelled
     return batch.outcomes
 
 
@@ -152,8 +156,12 @@ def understand(platform: Platform, shop: ShopRow, pending: Sequence[Pending]) ->
     return batch
 
 
-def save(session: Session, services: Services, shop: ShopRow, batch: Batch) -> None:
-    """Write what a batch says: people, records, removals, and all that follows for checkouts and messages."""
+def save(session: Session, services: Services, shop: ShopRow, batch: Batch) -> int:
+    """
+    Write what a batch says: people, records, removals, and all that follows for checkouts and messages.
+
+    Returns how many queued messages were cancelled.
+    """
     assert shop.id is not None
     customers, started, orders = batch.of(Customer), batch.of(Checkout), batch.of(Order)
     contact_ids = people.save_contacts(session, shop.account_id, [*customers, *started, *orders])
@@ -161,22 +169,25 @@ def save(session: Session, services: Services, shop: ShopRow, batch: Batch) -> N
     people.save_consents(session, shop.id, people.consent_words([*customers, *started]))
     if products := batch.of(Product):
         records.save_products(session, shop.id, products, app_now(session))
-    active = records.save_checkouts(session, shop.id, started)
+    touched = records.save_checkouts(session, shop.id, started)
     order_ids = records.save_orders(session, shop.id, orders)
     gone = batch.of(Removed)
-    removals.save_removals(session, shop.id, gone)
-    touched = {Resource.CHECKOUT: list(active), Resource.ORDER: order_ids, Resource.CUSTOMER: customer_ids}
-    removed_ids = removals.settle_removals(session, shop.id, gone, touched)
-    affected = {*active, *removed_ids, *checkouts.matching_checkouts(session, shop.id, order_ids)}
-    standings = checkouts.settle(session, shop, affected, active)
-    automations.decide_ended(session, shop.id, standings.converted, Reason.PURCHASED)
-    automations.decide_ended(session, shop.id, standings.ended, Reason.CLOSED)
+    if gone or removals.speaks_of(session, shop.id, [*customers, *started, *orders]):
+        removals.save_removals(session, shop.id, gone)
+        written = {Resource.CHECKOUT: list(touched), Resource.ORDER: order_ids, Resource.CUSTOMER: customer_ids}
+        for checkout_id in removals.settle_removals(session, shop.id, gone, written):
+            touched[checkout_id] = Touched(touched[checkout_id].last_activity_at if checkout_id in touched else None, None)
+    affected = {*touched, *checkouts.matching_checkouts(session, shop.id, order_ids)}
+    standings = checkouts.settle(session, shop, affected, touched)
+    cancelled = automations.decide_ended(session, shop.id, standings.converted, Reason.PURCHASED)
+    cancelled += automations.decide_ended(session, shop.id, standings.ended, Reason.CLOSED)
     _remember_people(session, services, shop.id, batch)
     if records.names_unknown_products(session, shop.id, started):
         wake_after_commit(session, Job.PRODUCTS.value, shop.id)
     for farewell in batch.of(Uninstalled):
         if shops.uninstall(session, shop.id, farewell.at):
-            automations.decide_disconnected(session, shop.id)
+            cancelled += automations.decide_disconnected(session, shop.id)
+    return cancelled
 
 
 def _remember_people(session: Session, services: Services, shop_id: int, batch: Batch) -> None:

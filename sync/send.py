@@ -92,7 +92,7 @@ def _decide(session: Session, services: Services, held: Held) -> Claimed | None:
     now = app_now(session)
     suppressed = people.suppressed_among(session, services.vault, shop.id, Channel.EMAIL, [address])
     verdict = decide_sending(
-        facts_of(held.checkout, has_lines=held.has_lines),
+        facts_of(held.checkout),
         automations.automation_facts(held.automation),
         ShopFacts(is_connected=shop.state == "connected", threshold_minutes=shop.threshold_minutes),
         is_suppressed=bool(suppressed),

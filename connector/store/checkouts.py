@@ -27,19 +27,44 @@ class Standings:
     ended: list[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A kept checkout, locked until the transaction ends. `is_over`: by an order, by the platform's word, or removed."""
+class Kept(NamedTuple):
+    """
+    A kept checkout, not locked. `is_over`: by an order, by the platform's word, or removed. `lines_digest`: of its lines.
+    """
 
     id: int
     public_id: str
     is_over: bool
     is_abandoned: bool
+    line_count: int
+    lines_digest: str | None
 
 
-def hold_checkouts(session: Session, shop_id: int, platform_ids: Sequence[str]) -> dict[Key, Kept]:
-    """Lock those of these checkouts and carts that are kept, in id order; by stage and platform id."""
-    rows = session.execute(_HOLD, {"shop": shop_id, "platform_ids": list(platform_ids)}).all()
+class State(NamedTuple):
+    """What a checkout's row says of its course, while the row is locked."""
+
+    id: int
+    stage: str
+    last_activity_at: datetime
+    due_at: datetime | None
+    abandoned_at: datetime | None
+    converted_at: datetime | None
+    completed_at: datetime | None
+    closed_at: datetime | None
+    deleted_at: datetime | None
+    line_count: int
+
+
+class Touched(NamedTuple):
+    """Of a checkout that was told of: T0 by all its versions and its locked row, each None if it must be looked at again."""
+
+    last_activity_at: datetime | None
+    state: State | None
+
+
+def find_kept(session: Session, shop_id: int, keys: Iterable[Key]) -> dict[Key, Kept]:
+    """Those of these checkouts and carts (stage, platform id) that are kept, in id order."""
+    rows = session.execute(_KEPT, {"shop": shop_id, "keys": as_json([{"stage": key[0], "platform_id": key[1]} for key in keys])}).all()
     return {(row[0], row[1]): Kept(*row[2:]) for row in rows}
 
 
@@ -62,31 +87,24 @@ def matching_checkouts(session: Session, shop_id: int, order_ids: Sequence[int])
     """Checkouts that one of these orders may convert, by token, cart token or the person, or had converted as it was before."""
     if not order_ids:
         return []
-    statement = text("""
-        with o as (select * from orders where id = any(:orders))
-        select c.id from checkouts c join o on c.shop_id = :shop and c.token = o.checkout_token
-        union select c.id from checkouts c join o on c.shop_id = :shop and c.cart_token = o.cart_token
-        union select c.id from checkouts c join o on c.shop_id = :shop and c.customer_platform_id = o.customer_platform_id
-        union select c.id from checkouts c join o on c.shop_id = :shop and c.email_norm = o.email_norm
-        union select c.id from checkouts c join o on c.shop_id = :shop and c.phone_e164 = o.phone_e164
-        union select c.id from checkouts c join o on c.shop_id = :shop and c.checkout_phone_e164 = o.phone_e164
-        union select id from checkouts where shop_id = :shop and converted_order_id = any(:orders)
-    """)
-    return list(session.execute(statement, {"shop": shop_id, "orders": list(order_ids)}).scalars())
+    return list(session.execute(_MATCHING, {"shop": shop_id, "orders": as_array(order_ids)}).scalars())
 
 
-def settle(session: Session, shop: ShopRow, checkout_ids: Iterable[int], active: Mapping[int, datetime | None] | None = None) -> Standings:
+def settle(session: Session, shop: ShopRow, checkout_ids: Iterable[int], touched: Mapping[int, Touched] | None = None) -> Standings:
     """
     Recompute what is derived: T0, the converting order, the due time. A function of the rows alone, so the order of deliveries
     does not matter. Locks the checkouts in id order; a claim of one of their messages waits.
 
-    `active`: T0 of those whose versions were all looked at under their lock just now.
+    `touched`: what is known for sure of some of them, since they were written just now.
     """
     ids = sorted(checkout_ids)
     if not ids:
         return Standings([], [])
-    rows = session.execute(_STATES, {"ids": as_array(ids)}).all()
-    known = {checkout_id: at for checkout_id, at in (active or {}).items() if at is not None}
+    touched = touched or {}
+    rows = [one.state for one in touched.values() if one.state]
+    if others := set(ids).difference(row.id for row in rows):
+        rows += map(State._make, session.execute(_STATES, {"ids": as_array(sorted(others))}))
+    known = {checkout_id: one.last_activity_at for checkout_id, one in touched.items() if one.last_activity_at is not None}
     clock = ActivityClock(shop.activity_clock)
     histories = load_histories(session, [checkout_id for checkout_id in ids if checkout_id not in known], clock)
     known |= {checkout_id: history.last_activity(clock) for checkout_id, history in histories.items()}
@@ -110,10 +128,10 @@ class _Derived(NamedTuple):
     due_at: datetime | None
 
 
-def _derive(shop: ShopRow, row: Any, last_activity_at: datetime, converted_at: datetime | None) -> _Derived:
+def _derive(shop: ShopRow, row: State, last_activity_at: datetime, converted_at: datetime | None) -> _Derived:
     state = standing(
         last_activity_at=last_activity_at,
-        has_lines=row.has_lines,
+        has_lines=row.line_count > 0,
         is_over=bool(converted_at or row.completed_at or row.closed_at or row.deleted_at),
         is_cart=row.stage == Stage.CART,
         threshold_minutes=shop.threshold_minutes,
@@ -123,7 +141,8 @@ def _derive(shop: ShopRow, row: Any, last_activity_at: datetime, converted_at: d
 
 def _write_derived(session: Session, derived: Sequence[_Derived]) -> None:
     if derived:
-        session.execute(_WRITE_DERIVED, {"rows": as_json([one._asdict() for one in derived])})
+        rows = as_json([one._asdict() for one in derived])
+        session.execute(_WRITE_DERIVED, {"rows": rows, "ids": as_array(one.id for one in derived)})
 
 
 def _settle_conversion(session: Session, shop: ShopRow, ids: list[int]) -> dict[int, datetime | None]:
@@ -163,20 +182,15 @@ def shops_with_due(session: Session, limit: int) -> list[int]:
 
 def load_facts(session: Session, shop_id: int, checkout_ids: Sequence[int]) -> dict[int, CheckoutFacts]:
     """The checkouts as the rules see them now."""
-    statement = text("""
-        select c.*, exists (select 1 from checkout_lines l where l.checkout_id = c.id) has_lines
-        from checkouts c where c.shop_id = :shop and c.id = any(:ids)
-    """)
-    return {
-        row.id: facts_of(row, has_lines=row.has_lines) for row in session.execute(statement, {"shop": shop_id, "ids": list(checkout_ids)})
-    }
+    statement = text("select * from checkouts where shop_id = :shop and id = any(:ids)")
+    return {row.id: facts_of(row) for row in session.execute(statement, {"shop": shop_id, "ids": list(checkout_ids)})}
 
 
-def facts_of(row: Any, *, has_lines: bool) -> CheckoutFacts:
+def facts_of(row: Any) -> CheckoutFacts:
     """A row of `checkouts` as the rules see it."""
     return CheckoutFacts(
         email=row.email_norm,
-        has_lines=has_lines,
+        has_lines=row.line_count > 0,
         is_cart=row.stage == "cart",
         is_converted=row.converted_at is not None or row.completed_at is not None,
         is_closed=row.closed_at is not None or row.deleted_at is not None,
@@ -199,40 +213,78 @@ def prune_unidentified(session: Session, limit: int) -> int:
     return len(session.execute(statement, {"limit": limit}).scalars().all())
 
 
-_HOLD = text("""
-    select stage, platform_id, id, public_id,
-           converted_at is not null or completed_at is not null or deleted_at is not null, abandoned_at is not null
-    from checkouts where shop_id = :shop and platform_id = any(:platform_ids) order by id for update
+_KEPT = text("""
+    select c.stage, c.platform_id, c.id, c.public_id,
+           c.converted_at is not null or c.completed_at is not null or c.deleted_at is not null, c.abandoned_at is not null,
+           c.line_count, c.lines_digest
+    from json_to_recordset(cast(:keys as json)) k (stage text, platform_id text)
+    cross join lateral (
+        select * from checkouts where shop_id = :shop and stage = k.stage and platform_id = k.platform_id limit 1
+    ) c order by c.id
 """)
-_STATES = text("""
-    select c.id, c.stage, c.last_activity_at, c.due_at, c.abandoned_at, c.converted_at, c.completed_at, c.closed_at, c.deleted_at,
-           exists (select 1 from checkout_lines l where l.checkout_id = c.id) has_lines
-    from checkouts c where c.id = any(cast(:ids as bigint[])) order by c.id for update
+_STATES = text(f"""
+    select {", ".join(State._fields)} from checkouts where id = any(cast(:ids as bigint[])) order by id for update
 """)
 _WRITE_DERIVED = text("""
     update checkouts c set last_activity_at = r.last_activity_at, due_at = r.due_at
     from json_populate_recordset(null::checkouts, cast(:rows as json)) r
-    where c.id = r.id and (c.last_activity_at, c.due_at) is distinct from (r.last_activity_at, r.due_at)
+    where c.id = r.id and c.id = any(cast(:ids as bigint[]))
+      and (c.last_activity_at, c.due_at) is distinct from (r.last_activity_at, r.due_at)
 """)
-_CONVERT = text("""
+# A checkout's own two words that may name an order, and an order's that may name a person: (strength, by, condition).
+_TOKENS = (
+    (1, "checkout_token", "o.checkout_token = c.token"),
+    (2, "cart_token", "o.cart_token = c.cart_token"),
+)
+_PERSON = (
+    "o.customer_platform_id = c.customer_platform_id",
+    "o.email_norm = c.email_norm",
+    "o.phone_e164 = c.phone_e164",
+    "o.phone_e164 = c.checkout_phone_e164",
+)
+_IN_TIME = "o.placed_at between c.created_at and c.last_activity_at + :window"
+_WAYS = (*_TOKENS, *((3, "person", f"{word} and {_IN_TIME}") for word in _PERSON))
+_CANDIDATES = " union all ".join(
+    f"""
+        (select o.id order_id, o.placed_at, o.platform_id, {strength} strength, '{by}' by from orders o
+         where o.shop_id = :shop and {condition} order by o.placed_at, o.platform_id limit 1)
+    """
+    for strength, by, condition in _WAYS
+)
+_CONVERT = text(f"""
     with c as materialized (
         select id, token, cart_token, customer_platform_id, email_norm, phone_e164, checkout_phone_e164, created_at, last_activity_at
         from checkouts where id = any(cast(:ids as bigint[]))
     ),
-    candidates as (
-        select c.id, o.id order_id, o.placed_at, o.platform_id, 1 strength, 'checkout_token' by
-          from c join orders o on o.shop_id = :shop and o.checkout_token = c.token
-        union all select c.id, o.id, o.placed_at, o.platform_id, 2, 'cart_token'
-          from c join orders o on o.shop_id = :shop and o.cart_token = c.cart_token
-        union all select c.id, o.id, o.placed_at, o.platform_id, 3, 'person'
-          from c join orders o on o.shop_id = :shop and o.placed_at between c.created_at and c.last_activity_at + :window
-            and (o.customer_platform_id = c.customer_platform_id or o.email_norm = c.email_norm
-                 or o.phone_e164 = c.phone_e164 or o.phone_e164 = c.checkout_phone_e164)
-    ),
-    chosen as (select distinct on (id) * from candidates order by id, strength, placed_at, platform_id)
+    chosen as (
+        select c.id, o.* from c left join lateral (
+            select * from ({_CANDIDATES}) candidates order by strength, placed_at, platform_id limit 1
+        ) o on true
+    )
     update checkouts t set converted_order_id = chosen.order_id, converted_at = chosen.placed_at, converted_by = chosen.by
-    from c left join chosen on chosen.id = c.id where t.id = c.id
+    from chosen where t.id = chosen.id and t.id = any(cast(:ids as bigint[]))
       and (t.converted_order_id, t.converted_at, t.converted_by) is distinct from (chosen.order_id, chosen.placed_at, chosen.by)
-      and (chosen.id is not null or t.converted_order_id is not null)
+      and (chosen.order_id is not null or t.converted_order_id is not null)
     returning t.id, t.converted_at
 """)
+_SAME_WORDS = (
+    ("token", "checkout_token"),
+    ("cart_token", "cart_token"),
+    ("customer_platform_id", "customer_platform_id"),
+    ("email_norm", "email_norm"),
+    ("phone_e164", "phone_e164"),
+    ("checkout_phone_e164", "phone_e164"),
+)
+# `offset 0` keeps each look-up apart, through the index of its column.
+_MATCHING = text(
+    "with o as materialized (select * from orders where id = any(cast(:orders as bigint[])))"
+    + " union ".join(
+        f"""
+        select c.id from o cross join lateral (
+            select id from checkouts where shop_id = :shop and {ours} = o.{theirs} offset 0
+        ) c
+        """
+        for ours, theirs in _SAME_WORDS
+    )
+    + " union select id from checkouts where shop_id = :shop and converted_order_id = any(cast(:orders as bigint[]))"
+)

@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 
 from connector.rules.automations import Reason
 from connector.store.automation_tables import AutomationRow, MessageRow
-from connector.store.tables import CheckoutLineRow, CheckoutRow, ShopRow
+from connector.store.tables import CheckoutRow, ShopRow
 from connector.store.upserts import Fields, insert_new
 
 LEASE = timedelta(minutes=6)
@@ -27,7 +27,6 @@ class Held:
 
     message: MessageRow
     checkout: CheckoutRow
-    has_lines: bool
     shop: ShopRow
     automation: AutomationRow
 
@@ -115,10 +114,7 @@ def hold_next(session: Session, shop_id: int) -> Held | None:
     automation = session.scalars(
         select(AutomationRow).where(col(AutomationRow.id) == message.automation_id).with_for_update(read=True)
     ).one()
-    has_lines = (
-        session.scalars(select(col(CheckoutLineRow.position)).where(col(CheckoutLineRow.checkout_id) == checkout.id)).first() is not None
-    )
-    return Held(message, checkout, has_lines, shop, automation)
+    return Held(message, checkout, shop, automation)
 
 
 def still_queued(session: Session, message: MessageRow) -> bool:

@@ -73,7 +73,7 @@ def list_checkouts(session: Session, shop_id: int, before: str | None, limit: in
     A cart whose checkout is in the list as well is left out: it is the same purchase.
     """
     statement = text("""
-        select c.*, exists (select 1 from checkout_lines l where l.checkout_id = c.id) has_lines, d.reason, m.state message_state
+        select c.*, d.reason, m.state message_state
         from checkouts c
         left join automations a on a.shop_id = c.shop_id and a.trigger = 'abandoned_checkout'
         left join decisions d on d.checkout_id = c.id and d.automation_id = a.id
@@ -85,7 +85,7 @@ def list_checkouts(session: Session, shop_id: int, before: str | None, limit: in
         order by c.created_at desc, c.id desc limit :limit
     """)
     rows = session.execute(statement, {"shop": shop_id, "before": before, "limit": limit})
-    return [Listed(row, facts_of(row, has_lines=row.has_lines), row.reason, row.message_state) for row in rows]
+    return [Listed(row, facts_of(row), row.reason, row.message_state) for row in rows]
 
 
 def find_checkout_shop(session: Session, public_id: str) -> int:
@@ -110,7 +110,7 @@ def load_checkout(session: Session, vault: Vault, shop_id: int, public_id: str, 
     versions = select(CheckoutVersionRow).where(col(CheckoutVersionRow.checkout_id) == row.id)
     return Found(
         row=row,
-        facts=facts_of(row, has_lines=bool(lines)),
+        facts=facts_of(row),
         lines=lines,
         decisions=session.scalars(select(DecisionRow).where(col(DecisionRow.checkout_id) == row.id)).all(),
         messages=session.scalars(messages.order_by(col(MessageRow.id).desc()).limit(limit)).all(),

@@ -15,7 +15,7 @@ from connector.rules.contacts import FIELDS, Saying, merge, recall, sayings
 from connector.rules.identity import normalise_email
 from connector.store.ids import public_id
 from connector.store.sealed import Vault
-from connector.store.upserts import as_json
+from connector.store.upserts import as_array, as_json
 
 Known = Mapping[str, Saying]
 _INSTANTS = msgspec.json.Decoder(dict[str, datetime])
@@ -33,32 +33,37 @@ def save_contacts(session: Session, account_id: int, records: Iterable[Customer 
     """
     Find or create the account's Contacts by e-mail, case-insensitively (AC-49), and add what the records say of them.
 
-    Returns their ids by e-mail. New ones come first and then the locks, both in the order of the addresses, so that two shops
-    of an account cannot block each other.
+    Returns their ids by e-mail. The locks come first and then the new ones, both in the order of the addresses, so that two
+    shops of an account hardly ever block each other.
     """
     said = _said(records)
     if not said:
         return {}
     emails = sorted(said)
-    present = set(session.execute(_PRESENT, {"account": account_id, "emails": emails}).scalars().all())
-    new = [_contact_row(merge({}, said[email]), public_id=public_id("con"), email=email) for email in emails if email not in present]
+    held = _hold_contacts(session, account_id, emails)
+    new = [_contact_row(merge({}, said[email]), public_id=public_id("con"), email=email) for email in emails if email not in held]
     ids: dict[str, int] = {}
     if new:
         inserted = session.execute(_INSERT_CONTACTS, {"account": account_id, "rows": as_json(new)}).all()
         ids = {row[0]: row[1] for row in inserted}
+        if len(ids) < len(new):  # somebody else was faster
+            held |= _hold_contacts(session, account_id, [row["email"] for row in new if row["email"] not in ids])
     changed = []
-    others = [email for email in emails if email not in ids]
-    if others:
-        for row in session.execute(_HOLD_CONTACTS, {"account": account_id, "emails": others}).all():
-            ids[row.email] = row.id
-            known = _recall(row)
-            merged = merge(known, said[row.email])
-            if merged != known:
-                changed.append(_contact_row(merged, id=row.id))
+    for email, (contact_id, known) in held.items():
+        ids[email] = contact_id
+        merged = merge(known, said[email])
+        if merged != known:
+            changed.append(_contact_row(merged, id=contact_id))
     if changed:
-        session.execute(_CHANGE_CONTACTS, {"rows": as_json(changed)})
+        session.execute(_CHANGE_CONTACTS, {"rows": as_json(changed), "ids": as_array(row["id"] for row in changed)})
     _link_companies(session, account_id, {row["company"] for row in new + changed if row["company"]}, emails)
     return ids
+
+
+def _hold_contacts(session: Session, account_id: int, emails: Sequence[str]) -> dict[str, tuple[int, Known]]:
+    """Lock those that are there, in the order of the addresses; their ids and what is known of them, by e-mail."""
+    rows = session.execute(_HOLD_CONTACTS, {"account": account_id, "emails": emails}).all()
+    return {row.email: (row.id, _recall(row)) for row in rows}
 
 
 def _link_companies(session: Session, account_id: int, names: Iterable[str], emails: Sequence[str]) -> None:
@@ -234,7 +239,6 @@ def _weight(word: ConsentWord) -> tuple[datetime, bool, str, str]:
     return consent.at, consent.state is ConsentState.UNSUBSCRIBED, consent.state.value, consent.source
 
 
-_PRESENT = text("select email from contacts where account_id = :account and email = any(:emails)")
 _CONTACT = ", ".join((*FIELDS, "known_at"))
 _INSERT_CONTACTS = text(f"""
     insert into contacts (account_id, public_id, email, {_CONTACT})
@@ -247,7 +251,7 @@ _HOLD_CONTACTS = text(f"""
 """)
 _CHANGE_CONTACTS = text(f"""
     update contacts k set {", ".join(f"{c} = r.{c}" for c in (*FIELDS, "known_at"))}
-    from json_populate_recordset(null::contacts, cast(:rows as json)) r where k.id = r.id
+    from json_populate_recordset(null::contacts, cast(:rows as json)) r where k.id = r.id and k.id = any(cast(:ids as bigint[]))
 """)
 _INSERT_COMPANIES = text("""
     insert into companies (public_id, account_id, name)

@@ -1,10 +1,12 @@
 """Canonical records -> rows: checkouts, orders, customers, products with their lines; many at once, newest wins."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import text
 from sqlmodel import Session
 
@@ -12,10 +14,10 @@ from connector.canonical import Checkout, Customer, LineItem, Order, Phone, Prod
 from connector.rules.abandonment import ActivityClock
 from connector.rules.identity import normalise_email
 from connector.rules.precedence import Rank, rank
-from connector.store.checkouts import Kept, expect_due, hold_checkouts
+from connector.store.checkouts import Kept, State, Touched, expect_due, find_kept
 from connector.store.ids import public_id
 from connector.store.tables import ShopRow
-from connector.store.upserts import Key, as_json, lower_instants, place_children, replace_children, upsert_newest
+from connector.store.upserts import Key, Written, as_json, lower_instants, place_children, replace_children, upsert_newest
 from connector.store.versions import History, load_histories, save_versions
 
 R = TypeVar("R", Checkout, Order, Customer)
@@ -32,18 +34,18 @@ class Ranked:
     rank: Rank
 
 
-def save_checkouts(session: Session, shop_id: int, checkouts: Sequence[Checkout]) -> dict[int, datetime | None]:
+def save_checkouts(session: Session, shop_id: int, checkouts: Sequence[Checkout]) -> dict[int, Touched]:
     """
-    Write checkouts, their lines and all their versions.
+    Write checkouts, their lines and all their versions. The caller holds the shop's inbox, so that nobody else does.
 
-    Returns every checkout whose rows may have changed, by id, with the last activity that all its versions tell (None: somebody
-    else wrote it meanwhile). Each row is written once, with what `settle` will find unless an order or a removal says otherwise.
+    Returns every checkout whose rows may have changed, by id. Each row is written once, with what `settle` will find unless
+    an order or a removal says otherwise. Rows are written in the order of their ids, as others lock them.
     """
     if not checkouts:
         return {}
     ranked = _ranked(checkouts)
     chosen, completed = _newest(ranked), _earliest(ranked, "completed_at")
-    kept = {key: one for key, one in hold_checkouts(session, shop_id, [key[1] for key in chosen]).items() if key in chosen}
+    kept = find_kept(session, shop_id, chosen)
     shop = session.get_one(ShopRow, shop_id)
     clock = ActivityClock(shop.activity_clock)
     known = load_histories(session, [one.id for one in kept.values()], clock)
@@ -51,21 +53,41 @@ def save_checkouts(session: Session, shop_id: int, checkouts: Sequence[Checkout]
     for one in ranked:
         histories[one.key].add(one.rank, one.record)
     active = {key: history.last_activity(clock) for key, history in histories.items()}
-    rows = [_checkout_row(one, kept.get(key), completed[key], active[key], shop.threshold_minutes) for key, one in chosen.items()]
-    written = upsert_newest(session, shop_id, "checkouts", rows, CHECKOUT_KEY, keep=("public_id",), least=("completed_at",))
+    in_order = [*kept, *(key for key in chosen if key not in kept)]
+    rows = [_checkout_row(chosen[key], kept.get(key), completed[key], active[key], shop.threshold_minutes) for key in in_order]
+    written = upsert_newest(
+        session, shop_id, "checkouts", rows, CHECKOUT_KEY, keep=("public_id",), least=("completed_at",), tell=State._fields
+    )
     unchanged = [key for key in chosen if key not in written]
     lower_instants(
         session, shop_id, "checkouts", _instants(unchanged, CHECKOUT_KEY, "completed_at", completed), CHECKOUT_KEY, "completed_at"
     )
-    lines = {row.id: chosen[key].record.lines for key, row in written.items()}
-    counts = {row.id: len(lines[row.id]) for row in written.values() if not row.is_new}
-    place_children(session, shop_id, "checkout_lines", "checkout_id", counts, _line_rows("checkout_id", lines))
+    _place_lines(session, shop_id, rows, kept, {key: (row, chosen[key].record.lines) for key, row in written.items()})
     ids = {key: one.id for key, one in kept.items()} | {key: row.id for key, row in written.items()}
     if len(ids) < len(chosen):  # somebody else wrote something newer between our look and our write
-        ids = {key: one.id for key, one in hold_checkouts(session, shop_id, [key[1] for key in chosen]).items() if key in chosen}
+        ids = {key: one.id for key, one in find_kept(session, shop_id, chosen).items()}
     save_versions(session, shop_id, [row for key, history in histories.items() for row in history.new_rows(ids[key])])
     trusted = {*kept, *(key for key, row in written.items() if row.is_new)}
-    return {checkout_id: active[key] if key in trusted else None for key, checkout_id in ids.items()}
+    return {
+        checkout_id: Touched(active[key] if key in trusted else None, State._make(written[key].told) if key in written else None)
+        for key, checkout_id in ids.items()
+    }
+
+
+def _place_lines(
+    session: Session,
+    shop_id: int,
+    rows: Sequence[Mapping[str, Any]],
+    kept: Mapping[Key, Kept],
+    written: Mapping[Key, tuple[Written, Sequence[LineItem]]],
+) -> None:
+    """Write the lines of those checkouts whose lines are others than they were: most versions change something else."""
+    digests = {(row["stage"], row["platform_id"]): row["lines_digest"] for row in rows}
+    changed = {key: one for key, one in written.items() if key not in kept or kept[key].lines_digest != digests[key]}
+    most = {row.id: kept[key].line_count if key in kept else 0 if row.is_new else len(lines) + 1 for key, (row, lines) in changed.items()}
+    lines_of = {row.id: lines for row, lines in changed.values()}
+    counts = {parent: len(lines) for parent, lines in lines_of.items() if most[parent] > len(lines)}
+    place_children(session, shop_id, "checkout_lines", "checkout_id", counts, _line_rows("checkout_id", lines_of))
 
 
 def save_orders(session: Session, shop_id: int, orders: Sequence[Order]) -> list[int]:
@@ -117,7 +139,7 @@ def names_unknown_products(session: Session, shop_id: int, checkouts: Iterable[C
     named = {line.product_id for checkout in checkouts for line in checkout.lines if line.product_id is not None}
     statement = text("""
         select exists (select 1 from unnest(cast(:ids as text[])) as named (id)
-            where not exists (select 1 from products p where p.shop_id = :shop and p.platform_id = named.id))
+            where (select p.id from products p where p.shop_id = :shop and p.platform_id = named.id limit 1) is null)
     """)
     return bool(named) and bool(session.execute(statement, {"shop": shop_id, "ids": sorted(named)}).scalar_one())
 
@@ -221,6 +243,8 @@ def _checkout_row(
         "closed_at": checkout.closed_at,
         "last_activity_at": last_activity_at,
         "due_at": expect_due(checkout, kept, completed_at, last_activity_at, threshold_minutes),
+        "line_count": len(checkout.lines),
+        "lines_digest": _lines_digest(checkout.lines),
         **_version(ranked.rank),
     }
 
@@ -290,6 +314,11 @@ def _variant_rows(shop_id: int, product_id: int, product: Product) -> list[dict[
         }
         for variant in product.variants
     ]
+
+
+def _lines_digest(lines: Sequence[LineItem]) -> str:
+    """32 hex digits over everything that lines say, in their order."""
+    return hashlib.sha256(msgspec.json.encode(lines)).hexdigest()[:32]
 
 
 def _line_rows(parent: str, lines_of: Mapping[int, Sequence[LineItem]]) -> list[dict[str, Any]]:

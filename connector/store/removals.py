@@ -1,13 +1,14 @@
 """What the store said is gone. Removals are kept, so that a late delivery of the record changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import text
 from sqlmodel import Session
 
-from connector.canonical import Removed, Resource
+from connector.canonical import Checkout, Customer, Order, Removed, Resource
 from connector.store.upserts import as_array, as_json
 
+_RESOURCES: dict[type, Resource] = {Checkout: Resource.CHECKOUT, Order: Resource.ORDER, Customer: Resource.CUSTOMER}
 _TABLES = {Resource.CHECKOUT: "checkouts", Resource.ORDER: "orders", Resource.CUSTOMER: "customers"}
 
 
@@ -26,6 +27,23 @@ def save_removals(session: Session, shop_id: int, removals: Sequence[Removed]) -
             """),
             {"rows": as_json(list(newest.values()))},
         )
+
+
+def speaks_of(session: Session, shop_id: int, records: Iterable[Checkout | Order | Customer]) -> bool:
+    """Whether a removal is kept that may concern one of these records."""
+    refs = {ref for record in records for ref in _refs(record)}
+    if not refs:
+        return False
+    rows = [{"resource": resource, "ref": ref} for resource, ref in sorted(refs)]
+    return bool(session.execute(_SPEAKS_OF, {"shop": shop_id, "rows": as_json(rows)}).scalar_one())
+
+
+def _refs(record: Checkout | Order | Customer) -> list[tuple[str, str]]:
+    resource = _RESOURCES[type(record)].value
+    refs = [(resource, f"id:{record.platform_id}")]
+    if isinstance(record, Checkout) and record.cart_token is not None:
+        refs.append((resource, f"cart:{record.cart_token}"))
+    return refs
 
 
 def settle_removals(session: Session, shop_id: int, refs: Sequence[Removed], ids: dict[Resource, list[int]]) -> list[int]:
@@ -65,3 +83,11 @@ def settle_removals(session: Session, shop_id: int, refs: Sequence[Removed], ids
         if is_checkout:
             changed = touched
     return changed
+
+
+_SPEAKS_OF = text("""
+    select exists (
+        select 1 from json_to_recordset(cast(:rows as json)) k (resource text, ref text)
+        cross join lateral (select 1 from removals r where r.shop_id = :shop and r.resource = k.resource and r.ref = k.ref limit 1) r
+    )
+""")

@@ -8,7 +8,7 @@ the prefixed UUIDv7 that the outside sees. Money is numeric beside its currency;
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, SmallInteger, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary, SmallInteger, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from connector.store import columns
@@ -179,8 +179,9 @@ class CheckoutRow(SQLModel, table=True):
     """
     A started purchase.
 
-    From `last_activity_at` on the columns are derived from all versions and orders seen, and so do not depend on the order
-    of deliveries; `abandoned_at` is written once, when the clock ran out.
+    `lines_digest` tells whether the lines of a newer version are other ones, without reading them. From `last_activity_at` on the
+    columns are derived from all versions and orders seen, and so do not depend on the order of deliveries; `abandoned_at` is
+    written once, when the clock ran out.
     """
 
     __tablename__ = "checkouts"
@@ -234,6 +235,8 @@ class CheckoutRow(SQLModel, table=True):
     source_triggered_at: datetime
     source_progress: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
     source_digest: str
+    line_count: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
+    lines_digest: str | None = None
     last_activity_at: datetime | None = None
     due_at: datetime | None = None
     abandoned_at: datetime | None = None
@@ -262,10 +265,14 @@ class CheckoutLineRow(SQLModel, table=True):
 
 
 class CheckoutVersionRow(SQLModel, table=True):
-    """One version of a checkout that was seen: what T0 is computed from, whatever the order of deliveries."""
+    """
+    One version of a checkout that was seen: what T0 is computed from, whatever the order of deliveries.
+
+    No reference to its checkout, whose check would cost half as much as the row: a trigger on `checkouts` deletes what goes with it.
+    """
 
     __tablename__ = "checkout_versions"
-    checkout_id: int = columns.ref("checkouts.id", primary_key=True)
+    checkout_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     source_version: datetime = Field(primary_key=True)
     source_digest: str = Field(primary_key=True)
     source_triggered_at: datetime

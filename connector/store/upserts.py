@@ -3,6 +3,10 @@ Set-based writes: many records of a shop in one statement, newest wins, unchange
 
 Rows travel as one JSON parameter that PostgreSQL turns into its own types: exact decimals, instants and text arrays
 without a type list of ours. Measured against arrays and against jsonb, plain json costs the least on both sides.
+
+Of JSON the planner knows nothing, and of a shop that is new since the last `analyze` it believes that it has two rows: then it
+reads all of the shop's rows for a handful. So every statement on this path names the rows themselves (`= any`), or looks them
+up one by one (`lateral` with a limit), which can only be done through their index.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,10 +23,11 @@ Key = tuple[Any, ...]
 
 
 class Written(NamedTuple):
-    """A row that was written, and whether it was not there before."""
+    """A row that was written, whether it was not there before, and the columns that were asked for."""
 
     id: int
     is_new: bool
+    told: tuple[Any, ...]
 
 
 def upsert_newest(
@@ -34,18 +39,20 @@ def upsert_newest(
     *,
     keep: tuple[str, ...] = (),
     least: tuple[str, ...] = (),
+    tell: tuple[str, ...] = (),
 ) -> dict[Key, Written]:
     """
-    Insert rows or replace older versions of them; return those written, by key.
+    Insert rows or replace older versions of them, in their order; return those written, by key.
 
     `rows`: dicts with the same columns, at most one per `key`; the shop is added to both. `keep`: columns that only an insert
-    sets. `least`: instants of which the earliest ever told counts.
+    sets. `least`: instants of which the earliest ever told counts. `tell`: columns to return as they are now.
     """
     if not rows:
         return {}
-    statement = _upsert(table, tuple(rows[0]), key, keep, least)
+    statement = _upsert(table, tuple(rows[0]), key, keep, least, tell)
     written = session.execute(statement, {"shop": shop_id, "rows": as_json(rows)}).all()
-    return {tuple(row[2:]): Written(row[0], row[1]) for row in written}
+    own = 2 + len(key)
+    return {tuple(row[2:own]): Written(row[0], row[1], tuple(row[own:])) for row in written}
 
 
 def lower_instants(session: Session, shop_id: int, table: str, rows: Sequence[Fields], key: tuple[str, ...], column: str) -> list[int]:
@@ -74,12 +81,13 @@ def place_children(session: Session, shop_id: int, table: str, parent: str, coun
     """
     Make `rows`, which name their parent and position, all that these parents have; rows that say nothing new are not touched.
 
-    `counts`: how many each parent that may have had some has now. The parents are locked, so nobody else changes their children.
+    `counts`: how many each parent that may have more has now. The parents are locked, so nobody else changes their children.
     """
     if counts:
         session.execute(_cut_children(table, parent), {"parents": as_array(counts), "counts": as_array(counts.values())})
     if rows:
-        session.execute(_merge_children(table, parent, tuple(rows[0])), {"shop": shop_id, "rows": as_json(rows)})
+        values = {"shop": shop_id, "rows": as_json(rows), "parents": as_array({row[parent] for row in rows})}
+        session.execute(_merge_children(table, parent, tuple(rows[0])), values)
 
 
 def insert_new(session: Session, table: str, rows: Sequence[Fields]) -> None:
@@ -105,7 +113,9 @@ def as_json(rows: Sequence[Fields]) -> str:
 
 
 @cache
-def _upsert(table: str, columns: tuple[str, ...], key: tuple[str, ...], keep: tuple[str, ...], least: tuple[str, ...]) -> TextClause:
+def _upsert(
+    table: str, columns: tuple[str, ...], key: tuple[str, ...], keep: tuple[str, ...], least: tuple[str, ...], tell: tuple[str, ...]
+) -> TextClause:
     settable = [c for c in columns if c not in key and c not in keep]
     sets = ", ".join(f"{c} = least({table}.{c}, excluded.{c})" if c in least else f"{c} = excluded.{c}" for c in settable)
     ours, theirs = (", ".join(f"{side}.{c}" for c in VERSION) for side in (table, "excluded"))
@@ -113,7 +123,7 @@ def _upsert(table: str, columns: tuple[str, ...], key: tuple[str, ...], keep: tu
         insert into {table} (shop_id, {", ".join(columns)})
         select :shop, {", ".join(columns)} from json_populate_recordset(null::{table}, cast(:rows as json))
         on conflict (shop_id, {", ".join(key)}) do update set {sets} where ({theirs}) > ({ours})
-        returning id, xmax = 0, {", ".join(key)}
+        returning id, xmax = 0, {", ".join((*key, *tell))}
     """)
 
 
@@ -121,7 +131,7 @@ def _upsert(table: str, columns: tuple[str, ...], key: tuple[str, ...], keep: tu
 def _cut_children(table: str, parent: str) -> TextClause:
     return text(f"""
         delete from {table} t using unnest(cast(:parents as bigint[]), cast(:counts as int[])) n (parent, count)
-        where t.{parent} = n.parent and t.position >= n.count
+        where t.{parent} = n.parent and t.position >= n.count and t.{parent} = any(cast(:parents as bigint[]))
     """)
 
 
@@ -132,7 +142,7 @@ def _merge_children(table: str, parent: str, columns: tuple[str, ...]) -> TextCl
     ours, theirs = (", ".join(f"{side}.{c}" for c in told) for side in "tr")
     return text(f"""
         merge into {table} t using json_populate_recordset(null::{table}, cast(:rows as json)) r
-        on t.{parent} = r.{parent} and t.position = r.position
+        on t.{parent} = r.{parent} and t.position = r.position and t.{parent} = any(cast(:parents as bigint[]))
         when matched and ({ours}) is distinct from ({theirs}) then update set {", ".join(f"{c} = r.{c}" for c in told)}
         when not matched then insert (shop_id, {names}) values (:shop, {", ".join(f"r.{c}" for c in columns)})
     """)

@@ -47,7 +47,7 @@ class History:
         return [_row(checkout_id, self._seen[slot]) for slot in self._new]
 
 
-def load_histories(session: Session, checkout_ids: Sequence[int], clock: ActivityClock) -> Mapping[int, History]:
+def load_histories(session: Session, checkout_ids: Sequence[int], clock: ActivityClock) -> dict[int, History]:
     """What was seen of each of these checkouts; nothing where there is no version. Quantities only if the clock asks for them."""
     if not checkout_ids:
         return {}

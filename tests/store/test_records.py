@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlmodel import Session
 
 from connector.canonical import PaymentState, Phone, Variant
@@ -97,7 +97,7 @@ def test_a_checkout_that_somebody_else_writes_at_the_same_moment_is_looked_at_ag
     event.listen(db.engine, "before_cursor_execute", interfere)
     told = records.save_checkouts(session, shopify_shop.id, [make_checkout(T0)])
 
-    assert list(told.values()) == [None]
+    assert [one.last_activity_at for one in told.values()] == [None]
     checkouts.settle(session, shops.get_shop(session, shopify_shop.id), told, told)
     assert rows("select title, last_activity_at from checkouts join checkout_lines on checkout_id = id") == [
         {"title": title, "last_activity_at": max(T0, at(theirs))}
@@ -206,3 +206,28 @@ def test_only_products_of_open_checkouts_that_were_never_read_are_asked_for(db: 
             connection.exec_driver_sql("update checkouts set last_activity_at = app_now() - %s", (age,))
         with db.system_transaction("test") as session:
             assert records.shops_with_unknown_products(session, 10) == expected
+
+
+def test_lines_are_written_only_if_they_are_others_than_before(session: Session, shopify_shop: TestShop, rows: Any) -> None:
+    places = "select position, quantity, xmin::text || ctid::text as place from checkout_lines order by position"
+    three = tuple(make_line(str(n)) for n in range(3))
+    records.save_checkouts(session, shopify_shop.id, [make_checkout(T0, lines=three)])
+    before = rows(places)
+
+    records.save_checkouts(session, shopify_shop.id, [make_checkout(at(1), lines=three, email="other@example.org")])
+    assert rows(places) == before
+
+    records.save_checkouts(session, shopify_shop.id, [make_checkout(at(2), lines=(three[0], make_line("1", quantity=5)))])
+    assert [(line["position"], line["quantity"]) for line in rows(places)] == [(0, 1), (1, 5)]
+    assert rows("select line_count from checkouts") == [{"line_count": 2}]
+
+    records.save_checkouts(session, shopify_shop.id, [make_checkout(at(3), lines=())])
+    assert rows(places) == []
+
+
+def test_what_was_told_of_a_checkout_goes_with_it(session: Session, shopify_shop: TestShop, rows: Any) -> None:
+    kept, gone = records.save_checkouts(session, shopify_shop.id, [make_checkout(), make_checkout(platform_id="b", token="b")])
+    session.execute(text("delete from checkouts where id = :id"), {"id": gone})
+
+    for table in ("checkout_versions", "checkout_lines"):
+        assert rows(f"select distinct checkout_id from {table}") == [{"checkout_id": kept}]

@@ -14,7 +14,7 @@ from connector.store import people
 from connector.store.outgoing import LEASE
 from sync import apply, send, sweep
 from tests.fake_sender import FakeSender
-from tests.sync.bodies import shopify_checkout, shopify_order
+from tests.sync.bodies import dump, shopify_checkout, shopify_order, template
 from tests.sync.world import Arrival, World, keep
 
 EMAIL = "anna.petit@example.org"
@@ -88,7 +88,7 @@ def ordered(world: World) -> None:
         (lambda world: unsubscribe(world, EMAIL), "suppressed"),
         (lambda world: world.execute("update shops set state = 'needs_sign_in' where id = :shop"), "shop_disconnected"),
         (lambda world: world.execute("update checkouts set deleted_at = app_now() where shop_id = :shop"), "closed"),
-        (lambda world: world.execute("delete from checkout_lines where shop_id = :shop"), "emptied"),
+        (lambda world: world.execute("update checkouts set line_count = 0 where shop_id = :shop"), "emptied"),
         (lambda world: world.execute("update checkouts set recovery_url = null where shop_id = :shop"), "no_recovery_link"),
         (lambda world: world.execute("update checkouts set email_norm = null where shop_id = :shop"), "not_identified"),
     ],
@@ -101,6 +101,22 @@ def test_the_claim_looks_at_everything_again(world: World, sender: FakeSender, h
     assert sender.handed == []
     assert world.messages() == [("cancelled", reason)]
     assert world.reasons() == [reason]
+    assert world.services.metrics.messages.values() == {("email", "cancelled"): 1}
+
+
+@pytest.mark.parametrize(
+    "arrives",
+    [
+        lambda world: world.arrive("orders/create", shopify_order(9, world.at(1), checkout_token="tok-0", email=EMAIL)),
+        lambda world: world.arrive("app/uninstalled", dump(template("shopify", "app_uninstalled__null_domains")), world.at(61)),
+    ],
+)
+def test_what_a_delivery_cancels_is_counted_once(world: World, arrives: Callable[[World], int]) -> None:
+    queue(world)
+    arrives(world)
+    assert [state for state, _ in world.messages()] == ["cancelled"]
+    arrives(world)
+    assert world.services.metrics.messages.values() == {("email", "cancelled"): 1}
 
 
 @pytest.mark.spec("SQ-05")
