@@ -7,6 +7,7 @@ the database refuses is found by halving the batch, is tried alone from then on,
 quarantined after five tries. Trouble of the database's own counts against no delivery.
 """
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,16 +23,17 @@ from connector.platforms import DeliveryContext, PayloadError, Platform
 from connector.rules.automations import Reason
 from connector.store import automations, checkouts, deliveries, people, records, removals, shops
 from connector.store.checkouts import Touched
-from connector.store.db import Session, app_now, is_passing, wake_after_commit
+from connector.store.db import Session, app_now, is_passing, run, wake_after_commit
 from connector.store.deliveries import Outcome, Pending
-from connector.store.tables import ShopRow
-from connector.store.work import lease_inbox
+from connector.store.work import LeasedShop, lease_inbox
 from sync.jobs import Job
 from sync.services import Services
 
 MAX_ATTEMPTS = 5
 BATCH = 1000
 """The more at once, the more versions of one checkout are written as one row; this many still take a fifth of a second."""
+TURN_SECONDS = 0.1
+"""So long a shop may go on with what came meanwhile, before others have their turn; a batch that was begun is finished."""
 E = TypeVar("E")
 
 log = structlog.get_logger()
@@ -64,33 +66,53 @@ class Batch:
 
 def drain(services: Services, shop_id: int, limit: int = BATCH) -> int:
     """
-    Apply up to `limit` waiting deliveries of a shop; returns how many were handled.
+    Apply a shop's waiting deliveries, up to `limit` of them and for one turn; returns how many were handled.
 
-    At most one drain per shop works at a time; another one returns 0 at once. If more is waiting, the shop goes to the end
-    of the line by a new wake. Raises what the database raises for a reason of its own: then nothing was applied.
+    At most one drain per shop works at a time; another one returns 0 at once. If more waits when the turn is over, the shop goes
+    to the end of the line by a new wake. Raises what the database raises for a reason of its own: then its batch was not applied.
+    """
+    handled, until = 0, time.monotonic() + TURN_SECONDS
+    is_over = False
+    while True:
+        if handled and not _more_waits(services, shop_id, rings=is_over):
+            return handled
+        count, refused = _take_batch(services, shop_id, limit - handled)
+        handled += count
+        if not count or (refused and handled < limit):
+            # What was refused is tried again when somebody rings or the sweep comes round, not at once.
+            return handled
+        is_over = bool(refused) or handled >= limit or time.monotonic() >= until
+
+
+def _more_waits(services: Services, shop_id: int, *, rings: bool) -> bool:
+    """
+    Whether to go on with the next batch. With `rings` the shop is rung for instead.
+
+    Whoever rang while we held the inbox was turned away; what came for them shows only now, when we do not. So no wake is lost.
     """
     with services.db.transaction(shop=shop_id) as session:
-        if not lease_inbox(session, shop_id):
-            return 0
-        pending = deliveries.claim_pending(session, shop_id, limit)
-        outcomes = _try_all(session, services, shop_id, pending) if pending else []
+        waits = deliveries.has_pending(session, shop_id)
+        if waits and rings:
+            wake_after_commit(session, Job.APPLY.value, shop_id)
+    return waits and not rings
+
+
+def _take_batch(services: Services, shop_id: int, limit: int) -> tuple[int, int]:
+    """Claim and apply once; returns how many were handled, and how many of those must wait for another try."""
+    with services.db.transaction(shop=shop_id) as session:
+        shop = lease_inbox(session, shop_id)
+        pending = deliveries.claim_pending(session, shop_id, limit) if shop else []
+        outcomes = _try_all(session, services, shop, pending) if shop and pending else []
     states = Counter(outcome.state for outcome in outcomes)
     refused = states.pop("pending", 0)
     for state, count in states.items():
         services.metrics.deliveries.add(state, by=count)
     services.metrics.messages_cancelled(Channel.EMAIL.value, session.info.get(CANCELLED, 0))
-    if refused and len(pending) < limit:
-        return len(pending)  # what was refused is tried again when somebody rings or the sweep comes round, not at once
-    with services.db.transaction(shop=shop_id) as session:
-        # Whoever rang while we held the inbox was turned away; what came for them shows only now. So no wake is lost.
-        if deliveries.has_pending(session, shop_id):
-            wake_after_commit(session, Job.APPLY.value, shop_id)
-    return len(pending)
+    return len(pending), refused
 
 
-def _try_all(session: Session, services: Services, shop_id: int, pending: Sequence[Pending]) -> list[Outcome]:
+def _try_all(session: Session, services: Services, shop: LeasedShop, pending: Sequence[Pending]) -> list[Outcome]:
     """Apply deliveries together, and each of those that were refused before alone."""
-    shop = shops.get_shop(session, shop_id)
     fresh = [delivery for delivery in pending if not delivery.attempts]
     outcomes = _try(session, services, shop, fresh) if fresh else []
     for delivery in pending:
@@ -99,17 +121,22 @@ def _try_all(session: Session, services: Services, shop_id: int, pending: Sequen
     return outcomes
 
 
-def _try(session: Session, services: Services, shop: ShopRow, pending: Sequence[Pending]) -> list[Outcome]:
+def _try(session: Session, services: Services, shop: LeasedShop, pending: Sequence[Pending]) -> list[Outcome]:
     """Apply deliveries in a savepoint; if that fails by halves, until the culprit stands alone."""
+    run(session, "savepoint batch")
     try:
-        with session.begin_nested():
-            return _apply(session, services, shop, pending)
+        outcomes = _apply(session, services, shop, pending)
     except Exception as error:
         if is_passing(error):
             raise
+        session.expunge_all()
+        run(session, "rollback to savepoint batch")
         log.warning("apply.batch_failed", shop_id=shop.id, deliveries=len(pending), error=type(error).__name__)
         if len(pending) == 1:
             return [_note_failure(session, pending[0], type(error).__name__)]
+    else:
+        run(session, "release savepoint batch")
+        return outcomes
     middle = len(pending) // 2
     return _try(session, services, shop, pending[:middle]) + _try(session, services, shop, pending[middle:])
 
@@ -123,7 +150,7 @@ def _note_failure(session: Session, delivery: Pending, error: str) -> Outcome:
     return outcome
 
 
-def _apply(session: Session, services: Services, shop: ShopRow, pending: Sequence[Pending]) -> list[Outcome]:
+def _apply(session: Session, services: Services, shop: LeasedShop, pending: Sequence[Pending]) -> list[Outcome]:
     batch = understand(services.platforms[shop.platform], shop, pending)
     cancelled = save(session, services, shop, batch)
     deliveries.mark(session, batch.outcomes)
@@ -131,7 +158,7 @@ def _apply(session: Session, services: Services, shop: ShopRow, pending: Sequenc
     return batch.outcomes
 
 
-def understand(platform: Platform, shop: ShopRow, pending: Sequence[Pending]) -> Batch:
+def understand(platform: Platform, shop: LeasedShop, pending: Sequence[Pending]) -> Batch:
     """What a shop's deliveries mean; nothing is written. After an uninstall only farewell topics are applied."""
     batch = Batch()
     heard: dict[tuple[str, datetime, bool], tuple[bytes, list[Event]]] = {}
@@ -156,20 +183,19 @@ def understand(platform: Platform, shop: ShopRow, pending: Sequence[Pending]) ->
     return batch
 
 
-def save(session: Session, services: Services, shop: ShopRow, batch: Batch) -> int:
+def save(session: Session, services: Services, shop: LeasedShop, batch: Batch) -> int:
     """
     Write what a batch says: people, records, removals, and all that follows for checkouts and messages.
 
     Returns how many queued messages were cancelled.
     """
-    assert shop.id is not None
     customers, started, orders = batch.of(Customer), batch.of(Checkout), batch.of(Order)
     contact_ids = people.save_contacts(session, shop.account_id, [*customers, *started, *orders])
     customer_ids = records.save_customers(session, shop.id, customers, contact_ids)
     people.save_consents(session, shop.id, people.consent_words([*customers, *started]))
     if products := batch.of(Product):
         records.save_products(session, shop.id, products, app_now(session))
-    touched = records.save_checkouts(session, shop.id, started)
+    touched = records.save_checkouts(session, shop, started)
     order_ids = records.save_orders(session, shop.id, orders)
     gone = batch.of(Removed)
     if gone or removals.speaks_of(session, shop.id, [*customers, *started, *orders]):

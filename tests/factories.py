@@ -6,6 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from connector.canonical import Checkout, Customer, LineItem, Order, PaymentState, Phone, Product, Stage, Variant
+from connector.rules.abandonment import DEFAULT_MINUTES, ActivityClock
+from connector.store.checkouts import Terms
+from connector.store.work import LeasedShop
+from tests.conftest import TestShop
 
 T0 = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 EMAIL = "anna.petit@example.org"
@@ -95,3 +99,8 @@ def make_product(version: datetime = T0, **changes: Any) -> Product:
         variants=(Variant("101", image_url="https://cdn.example/variant.jpg"),),
     )
     return replace(product, **changes)
+
+
+def terms(shop: TestShop) -> Terms:
+    """A fresh shop's clock and threshold."""
+    return LeasedShop(shop.id, 0, shop.platform, "connected", None, ActivityClock.ACTIVITY, DEFAULT_MINUTES)

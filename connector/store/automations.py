@@ -152,13 +152,15 @@ def decide_disconnected(session: Session, shop_id: int) -> int:
     return len(cancelled)
 
 
-def decide_ended(session: Session, shop_id: int, checkout_ids: Sequence[int], reason: Reason) -> None:
+def decide_ended(session: Session, shop_id: int, checkout_ids: Sequence[int], reason: Reason) -> int:
     """
     Say why nothing (more) is sent for checkouts that ended: queued messages are cancelled, and every automation that is on
     gets its Decision, unless its message already left. Checkouts without an e-mail get none: that is computed on reading.
+
+    Returns how many messages were cancelled.
     """
     if not checkout_ids:
-        return
+        return 0
     list_automations(session, shop_id, lock=True)  # a switch-off locks the same messages: they must take turns
     cancelled = outgoing.cancel_queued(session, shop_id, reason, checkout_ids=checkout_ids)
     statement = text("""
@@ -169,6 +171,7 @@ def decide_ended(session: Session, shop_id: int, checkout_ids: Sequence[int], re
     """)
     pairs: set[tuple[Any, Any]] = {(row[0], row[1]) for row in session.execute(statement, {"shop": shop_id, "ids": list(checkout_ids)})}
     decide(session, shop_id, [Decided(checkout, automation, reason) for checkout, automation in sorted(pairs | set(cancelled))])
+    return len(cancelled)
 
 
 def _audit(session: Session, shop: ShopRow, automation: AutomationRow, actor: str, action: str) -> None:

@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import text
-from sqlmodel import Session
 
 from connector.canonical import Checkout, Stage
 from connector.rules.abandonment import ActivityClock, standing
 from connector.rules.automations import CheckoutFacts
-from connector.store.tables import ShopRow
+from connector.store.db import Session, run
 from connector.store.upserts import Key, as_array, as_json
 from connector.store.versions import load_histories
 
@@ -55,6 +54,17 @@ class State(NamedTuple):
     line_count: int
 
 
+class Terms(Protocol):
+    """The shop whose checkouts are settled, and by what: `ActivityClock` and the threshold."""
+
+    @property
+    def id(self) -> int | None: ...
+    @property
+    def activity_clock(self) -> str: ...
+    @property
+    def threshold_minutes(self) -> int: ...
+
+
 class Touched(NamedTuple):
     """Of a checkout that was told of: T0 by all its versions and its locked row, each None if it must be looked at again."""
 
@@ -64,7 +74,7 @@ class Touched(NamedTuple):
 
 def find_kept(session: Session, shop_id: int, keys: Iterable[Key]) -> dict[Key, Kept]:
     """Those of these checkouts and carts (stage, platform id) that are kept, in id order."""
-    rows = session.execute(_KEPT, {"shop": shop_id, "keys": as_json([{"stage": key[0], "platform_id": key[1]} for key in keys])}).all()
+    rows = run(session, _KEPT, {"shop": shop_id, "keys": as_json([{"stage": key[0], "platform_id": key[1]} for key in keys])})
     return {(row[0], row[1]): Kept(*row[2:]) for row in rows}
 
 
@@ -87,10 +97,10 @@ def matching_checkouts(session: Session, shop_id: int, order_ids: Sequence[int])
     """Checkouts that one of these orders may convert, by token, cart token or the person, or had converted as it was before."""
     if not order_ids:
         return []
-    return list(session.execute(_MATCHING, {"shop": shop_id, "orders": as_array(order_ids)}).scalars())
+    return [row[0] for row in run(session, _MATCHING, {"shop": shop_id, "orders": as_array(order_ids)})]
 
 
-def settle(session: Session, shop: ShopRow, checkout_ids: Iterable[int], touched: Mapping[int, Touched] | None = None) -> Standings:
+def settle(session: Session, shop: Terms, checkout_ids: Iterable[int], touched: Mapping[int, Touched] | None = None) -> Standings:
     """
     Recompute what is derived: T0, the converting order, the due time. A function of the rows alone, so the order of deliveries
     does not matter. Locks the checkouts in id order; a claim of one of their messages waits.
@@ -103,7 +113,7 @@ def settle(session: Session, shop: ShopRow, checkout_ids: Iterable[int], touched
     touched = touched or {}
     rows = [one.state for one in touched.values() if one.state]
     if others := set(ids).difference(row.id for row in rows):
-        rows += map(State._make, session.execute(_STATES, {"ids": as_array(sorted(others))}))
+        rows += map(State._make, run(session, _STATES, {"ids": as_array(sorted(others))}))
     known = {checkout_id: one.last_activity_at for checkout_id, one in touched.items() if one.last_activity_at is not None}
     clock = ActivityClock(shop.activity_clock)
     histories = load_histories(session, [checkout_id for checkout_id in ids if checkout_id not in known], clock)
@@ -128,7 +138,7 @@ class _Derived(NamedTuple):
     due_at: datetime | None
 
 
-def _derive(shop: ShopRow, row: State, last_activity_at: datetime, converted_at: datetime | None) -> _Derived:
+def _derive(shop: Terms, row: State, last_activity_at: datetime, converted_at: datetime | None) -> _Derived:
     state = standing(
         last_activity_at=last_activity_at,
         has_lines=row.line_count > 0,
@@ -142,17 +152,17 @@ def _derive(shop: ShopRow, row: State, last_activity_at: datetime, converted_at:
 def _write_derived(session: Session, derived: Sequence[_Derived]) -> None:
     if derived:
         rows = as_json([one._asdict() for one in derived])
-        session.execute(_WRITE_DERIVED, {"rows": rows, "ids": as_array(one.id for one in derived)})
+        run(session, _WRITE_DERIVED, {"rows": rows, "ids": as_array(one.id for one in derived)})
 
 
-def _settle_conversion(session: Session, shop: ShopRow, ids: list[int]) -> dict[int, datetime | None]:
+def _settle_conversion(session: Session, shop: Terms, ids: list[int]) -> dict[int, datetime | None]:
     """
     Tokens are certain and come first; of equals the earliest order counts. Returns the conversions that changed, by checkout.
 
     A newer version of the order or of the checkout may name another person: then there was no conversion after all. One whose
     order we no longer keep stays.
     """
-    rows = session.execute(_CONVERT, {"shop": shop.id, "ids": as_array(ids), "window": RECOVERY_WINDOW}).all()
+    rows = run(session, _CONVERT, {"shop": shop.id, "ids": as_array(ids), "window": RECOVERY_WINDOW})
     return {row[0]: row[1] for row in rows}
 
 
@@ -213,24 +223,24 @@ def prune_unidentified(session: Session, limit: int) -> int:
     return len(session.execute(statement, {"limit": limit}).scalars().all())
 
 
-_KEPT = text("""
+_KEPT = """
     select c.stage, c.platform_id, c.id, c.public_id,
            c.converted_at is not null or c.completed_at is not null or c.deleted_at is not null, c.abandoned_at is not null,
            c.line_count, c.lines_digest
-    from json_to_recordset(cast(:keys as json)) k (stage text, platform_id text)
+    from json_to_recordset(cast(%(keys)s as json)) k (stage text, platform_id text)
     cross join lateral (
-        select * from checkouts where shop_id = :shop and stage = k.stage and platform_id = k.platform_id limit 1
+        select * from checkouts where shop_id = %(shop)s and stage = k.stage and platform_id = k.platform_id limit 1
     ) c order by c.id
-""")
-_STATES = text(f"""
-    select {", ".join(State._fields)} from checkouts where id = any(cast(:ids as bigint[])) order by id for update
-""")
-_WRITE_DERIVED = text("""
+"""
+_STATES = f"""
+    select {", ".join(State._fields)} from checkouts where id = any(cast(%(ids)s as bigint[])) order by id for update
+"""
+_WRITE_DERIVED = """
     update checkouts c set last_activity_at = r.last_activity_at, due_at = r.due_at
-    from json_populate_recordset(null::checkouts, cast(:rows as json)) r
-    where c.id = r.id and c.id = any(cast(:ids as bigint[]))
+    from json_populate_recordset(null::checkouts, cast(%(rows)s as json)) r
+    where c.id = r.id and c.id = any(cast(%(ids)s as bigint[]))
       and (c.last_activity_at, c.due_at) is distinct from (r.last_activity_at, r.due_at)
-""")
+"""
 # A checkout's own two words that may name an order, and an order's that may name a person: (strength, by, condition).
 _TOKENS = (
     (1, "checkout_token", "o.checkout_token = c.token"),
@@ -242,19 +252,19 @@ _PERSON = (
     "o.phone_e164 = c.phone_e164",
     "o.phone_e164 = c.checkout_phone_e164",
 )
-_IN_TIME = "o.placed_at between c.created_at and c.last_activity_at + :window"
+_IN_TIME = "o.placed_at between c.created_at and c.last_activity_at + %(window)s"
 _WAYS = (*_TOKENS, *((3, "person", f"{word} and {_IN_TIME}") for word in _PERSON))
 _CANDIDATES = " union all ".join(
     f"""
         (select o.id order_id, o.placed_at, o.platform_id, {strength} strength, '{by}' by from orders o
-         where o.shop_id = :shop and {condition} order by o.placed_at, o.platform_id limit 1)
+         where o.shop_id = %(shop)s and {condition} order by o.placed_at, o.platform_id limit 1)
     """
     for strength, by, condition in _WAYS
 )
-_CONVERT = text(f"""
+_CONVERT = f"""
     with c as materialized (
         select id, token, cart_token, customer_platform_id, email_norm, phone_e164, checkout_phone_e164, created_at, last_activity_at
-        from checkouts where id = any(cast(:ids as bigint[]))
+        from checkouts where id = any(cast(%(ids)s as bigint[]))
     ),
     chosen as (
         select c.id, o.* from c left join lateral (
@@ -262,11 +272,11 @@ _CONVERT = text(f"""
         ) o on true
     )
     update checkouts t set converted_order_id = chosen.order_id, converted_at = chosen.placed_at, converted_by = chosen.by
-    from chosen where t.id = chosen.id and t.id = any(cast(:ids as bigint[]))
+    from chosen where t.id = chosen.id and t.id = any(cast(%(ids)s as bigint[]))
       and (t.converted_order_id, t.converted_at, t.converted_by) is distinct from (chosen.order_id, chosen.placed_at, chosen.by)
       and (chosen.order_id is not null or t.converted_order_id is not null)
     returning t.id, t.converted_at
-""")
+"""
 _SAME_WORDS = (
     ("token", "checkout_token"),
     ("cart_token", "cart_token"),
@@ -276,15 +286,15 @@ _SAME_WORDS = (
     ("checkout_phone_e164", "phone_e164"),
 )
 # `offset 0` keeps each look-up apart, through the index of its column.
-_MATCHING = text(
-    "with o as materialized (select * from orders where id = any(cast(:orders as bigint[])))"
+_MATCHING = (
+    "with o as materialized (select * from orders where id = any(cast(%(orders)s as bigint[])))"
     + " union ".join(
         f"""
         select c.id from o cross join lateral (
-            select id from checkouts where shop_id = :shop and {ours} = o.{theirs} offset 0
+            select id from checkouts where shop_id = %(shop)s and {ours} = o.{theirs} offset 0
         ) c
         """
         for ours, theirs in _SAME_WORDS
     )
-    + " union select id from checkouts where shop_id = :shop and converted_order_id = any(cast(:orders as bigint[]))"
+    + " union select id from checkouts where shop_id = %(shop)s and converted_order_id = any(cast(%(orders)s as bigint[]))"
 )

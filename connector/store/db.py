@@ -7,7 +7,7 @@ installs. The login role is only used by migrations. Wakes asked for inside a tr
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -126,10 +126,28 @@ class Database:
         with Session(self.engine, expire_on_commit=False) as session:
             session.info["wakes"] = wakes
             with session.begin():
-                session.execute(_SCOPE, {"role": role, "shop": _text(shop), "account": _text(account)})
+                session.info["driver"] = session.connection().connection.driver_connection
+                run(session, _SCOPE, {"role": role, "shop": _text(shop), "account": _text(account)})
                 yield session
         for wake in dict.fromkeys(wakes):
             self._ring(wake)
+
+
+def run(session: Session, statement: str, values: Mapping[str, Any] | None = None, *, binary: bool = False) -> list[tuple[Any, ...]]:
+    """
+    Execute a statement with `%(name)s` for its values on the driver's own cursor; returns its rows as plain tuples.
+
+    For the twenty statements with which deliveries are applied: the session's way costs three times as much for each of them, more
+    than all that is done with their rows. Writes nothing that the session holds back. Raises what the session would.
+    """
+    driver: psycopg.Connection[tuple[Any, ...]] = session.info["driver"]
+    try:
+        cursor = driver.execute(statement, values, binary=binary)
+        return cursor.fetchall() if cursor.description else []
+    except psycopg.Error as error:
+        if driver.closed:
+            session.connection().invalidate()
+        raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
 
 
 def wake_after_commit(session: Session, job: str, shop_id: int) -> None:
@@ -151,8 +169,8 @@ def is_passing(error: Exception) -> bool:
     return isinstance(error, OperationalError) if state is None else state.startswith(PASSING_STATES)
 
 
-_SCOPE = text(
-    "select set_config('role', :role, true), set_config('app.shop_id', :shop, true), set_config('app.account_id', :account, true)"
+_SCOPE = (
+    "select set_config('role', %(role)s, true), set_config('app.shop_id', %(shop)s, true), set_config('app.account_id', %(account)s, true)"
 )
 
 

@@ -7,13 +7,10 @@ How deliveries get in stands in `keeping.py`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import cast
 
-import psycopg
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlmodel import Session
 
+from connector.store.db import Session, run
 from connector.store.upserts import as_array
 
 BATCH_BYTES = 32 * 2**20
@@ -70,19 +67,18 @@ def claim_pending(session: Session, shop_id: int | None, limit: int) -> list[Pen
     `shop_id` None claims those without a shop: privacy requests of shops we do not know (needs a system transaction). No more
     are read than BATCH_BYTES of bodies, the last one counted whole.
     """
-    rows = session.execute(_CLAIM if shop_id is not None else _CLAIM_WITHOUT_SHOP, {"shop": shop_id, "limit": limit}).all()
-    bodies = _read_bodies(session, [row.id for row in rows], [row.received_on for row in rows]) if rows else {}
+    rows = run(session, _CLAIM if shop_id is not None else _CLAIM_WITHOUT_SHOP, {"shop": shop_id, "limit": limit})
+    bodies = _read_bodies(session, [row[0] for row in rows], [row[-1] for row in rows]) if rows else {}
     return [
-        Pending(row.id, row.platform, row.topic, row.received_at, row.triggered_at, bodies[row.id], row.attempts)
-        for row in rows
-        if row.id in bodies
+        Pending(delivery_id, platform, topic, received_at, triggered_at, bodies[delivery_id], attempts)
+        for delivery_id, platform, topic, received_at, triggered_at, attempts, _ in rows
+        if delivery_id in bodies
     ]
 
 
 def has_pending(session: Session, shop_id: int) -> bool:
     """Whether anything waits in a shop's inbox."""
-    statement = text("select exists (select 1 from deliveries where shop_id = :shop and state = 'pending')")
-    return bool(session.execute(statement, {"shop": shop_id}).scalar_one())
+    return bool(run(session, _HAS_PENDING, {"shop": shop_id})[0][0])
 
 
 def mark(session: Session, outcomes: Sequence[Outcome]) -> None:
@@ -91,7 +87,7 @@ def mark(session: Session, outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         alike.setdefault((outcome.state, outcome.reason), []).append(outcome.delivery_id)
     for (state, reason), ids in alike.items():
-        session.execute(_MARK, {"ids": as_array(ids), "state": state, "reason": reason})
+        run(session, _MARK, {"ids": as_array(ids), "state": state, "reason": reason})
 
 
 def shops_with_pending(session: Session, limit: int) -> list[int]:
@@ -117,26 +113,22 @@ def _read_bodies(session: Session, ids: Sequence[int], days: Sequence[date]) -> 
     Read within a savepoint that is rolled back, which lets go of the tables: a reader holds every day's partition until its
     transaction ends, and on a busy system old days could never be dropped between one batch and the next.
     """
-    connection = session.connection()
-    with connection.begin_nested() as savepoint:
-        try:
-            with cast(psycopg.Connection, connection.connection.driver_connection).cursor(binary=True) as cursor:
-                rows = cursor.execute(
-                    _BODIES, {"ids": as_array(ids), "days": f"{{{','.join(map(str, days))}}}", "bytes": BATCH_BYTES}
-                ).fetchall()
-        except psycopg.Error as error:
-            raise DBAPIError.instance(_BODIES, None, error, psycopg.Error) from error
-        savepoint.rollback()
+    values = {"ids": as_array(ids), "days": f"{{{','.join(map(str, days))}}}", "bytes": BATCH_BYTES}
+    run(session, "savepoint bodies")
+    rows = run(session, _BODIES, values, binary=True)
+    run(session, "rollback to savepoint bodies")
     return {row[0]: row[1] or b"" for row in rows}
 
 
 _CLAIM_TEXT = """
-select id, platform, topic, received_at, triggered_at, received_on, attempts from deliveries
+select id, platform, topic, received_at, triggered_at, attempts, received_on from deliveries
 where state = 'pending' and shop_id {which}
-order by id limit :limit for update skip locked
+order by id limit %(limit)s for update skip locked
 """
-_CLAIM = text(_CLAIM_TEXT.format(which="= :shop"))
-_CLAIM_WITHOUT_SHOP = text(_CLAIM_TEXT.format(which="is null"))
+_CLAIM = _CLAIM_TEXT.format(which="= %(shop)s")
+_CLAIM_WITHOUT_SHOP = _CLAIM_TEXT.format(which="is null")
+
+_HAS_PENDING = "select exists (select 1 from deliveries where shop_id = %(shop)s and state = 'pending')"
 
 # The body is looked up row by row through its partition's key: a join could be planned as a scan of every partition.
 _BODY = "from delivery_bodies b where b.received_on = c.received_on and b.delivery_id = c.id"
@@ -149,11 +141,11 @@ stacked as materialized (select id, received_on, sum(size) over (order by id) - 
 select c.id, (select b.body {_BODY}) from stacked c where c.below < %(bytes)s order by c.id
 """
 
-_MARK = text("""
-update deliveries set state = cast(:state as text), reason = :reason, attempts = least(attempts + 1, 32767),
-    handled_at = case when cast(:state as text) = 'pending' then null else app_now() end
-where id = any(cast(:ids as bigint[]))
-""")
+_MARK = """
+update deliveries set state = cast(%(state)s as text), reason = %(reason)s, attempts = least(attempts + 1, 32767),
+    handled_at = case when cast(%(state)s as text) = 'pending' then null else app_now() end
+where id = any(cast(%(ids)s as bigint[]))
+"""
 
 # Hops from shop to shop through the partial index, so that a backlog of millions costs one probe a shop.
 _SHOPS_WITH_PENDING = text("""

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import text
-from sqlmodel import Session
 
 from connector.canonical import Channel, Checkout, Consent, ConsentState, Customer, Order
 from connector.rules.contacts import FIELDS, Saying, merge, recall, sayings
 from connector.rules.identity import normalise_email
+from connector.store.db import Session, run
 from connector.store.ids import public_id
 from connector.store.sealed import Vault
 from connector.store.upserts import as_array, as_json
@@ -44,7 +44,7 @@ def save_contacts(session: Session, account_id: int, records: Iterable[Customer 
     new = [_contact_row(merge({}, said[email]), public_id=public_id("con"), email=email) for email in emails if email not in held]
     ids: dict[str, int] = {}
     if new:
-        inserted = session.execute(_INSERT_CONTACTS, {"account": account_id, "rows": as_json(new)}).all()
+        inserted = run(session, _INSERT_CONTACTS, {"account": account_id, "rows": as_json(new)})
         ids = {row[0]: row[1] for row in inserted}
         if len(ids) < len(new):  # somebody else was faster
             held |= _hold_contacts(session, account_id, [row["email"] for row in new if row["email"] not in ids])
@@ -55,23 +55,23 @@ def save_contacts(session: Session, account_id: int, records: Iterable[Customer 
         if merged != known:
             changed.append(_contact_row(merged, id=contact_id))
     if changed:
-        session.execute(_CHANGE_CONTACTS, {"rows": as_json(changed), "ids": as_array(row["id"] for row in changed)})
+        run(session, _CHANGE_CONTACTS, {"rows": as_json(changed), "ids": as_array(row["id"] for row in changed)})
     _link_companies(session, account_id, {row["company"] for row in new + changed if row["company"]}, emails)
     return ids
 
 
 def _hold_contacts(session: Session, account_id: int, emails: Sequence[str]) -> dict[str, tuple[int, Known]]:
     """Lock those that are there, in the order of the addresses; their ids and what is known of them, by e-mail."""
-    rows = session.execute(_HOLD_CONTACTS, {"account": account_id, "emails": emails}).all()
-    return {row.email: (row.id, _recall(row)) for row in rows}
+    rows = run(session, _HOLD_CONTACTS, {"account": account_id, "emails": as_json(emails)})
+    return {email: (contact_id, _recall(values, known_at)) for email, contact_id, known_at, *values in rows}
 
 
 def _link_companies(session: Session, account_id: int, names: Iterable[str], emails: Sequence[str]) -> None:
     """Find or create the account's Companies by name, and point the contacts at theirs (AC-50)."""
     rows = [{"public_id": public_id("com"), "name": name} for name in sorted(names)]
     if rows:
-        session.execute(_INSERT_COMPANIES, {"account": account_id, "rows": as_json(rows)})
-        session.execute(_LINK_COMPANIES, {"account": account_id, "emails": list(emails)})
+        run(session, _INSERT_COMPANIES, {"account": account_id, "rows": as_json(rows)})
+        run(session, _LINK_COMPANIES, {"account": account_id, "emails": as_json(emails)})
 
 
 def consent_words(records: Iterable[Customer | Checkout | Order]) -> list[ConsentWord]:
@@ -114,16 +114,7 @@ def save_consents(session: Session, shop_id: int, words: Sequence[ConsentWord]) 
         }
         for (channel, address), w in newest.items()
     ]
-    session.execute(
-        text("""
-            insert into consents (shop_id, channel, address, state, source, at)
-            select shop_id, channel, address, state, source, at from json_populate_recordset(null::consents, cast(:rows as json))
-            on conflict (shop_id, channel, address) do update set state = excluded.state, source = excluded.source, at = excluded.at
-            where (excluded.at, (excluded.state = 'unsubscribed')::int, excluded.state, excluded.source)
-                > (consents.at, (consents.state = 'unsubscribed')::int, consents.state, consents.source)
-        """),
-        {"rows": as_json(rows)},
-    )
+    run(session, _SAVE_CONSENTS, {"rows": as_json(rows)})
 
 
 def suppress(session: Session, vault: Vault, shop_id: int, channel: Channel, address: str, reason: str) -> bool:
@@ -194,7 +185,7 @@ def save_delivery_people(session: Session, shop_id: int, people: Mapping[int, It
             spoken[person].append(delivery)
     if spoken:
         rows = [{"person": person.hex(), "deliveries": deliveries} for person, deliveries in spoken.items()]
-        session.execute(_SAVE_DELIVERY_PEOPLE, {"shop": shop_id, "rows": as_json(rows)})
+        run(session, _SAVE_DELIVERY_PEOPLE, {"shop": shop_id, "rows": as_json(rows)})
 
 
 def _said(records: Iterable[Customer | Checkout | Order]) -> dict[str, list[Saying]]:
@@ -220,8 +211,8 @@ def _words(record: Customer | Checkout | Order) -> tuple[str | None, ...]:
     return record.first_name, record.last_name, company, raw, e164, record.language
 
 
-def _recall(row: Any) -> Known:
-    return recall({field: getattr(row, field) for field in FIELDS}, _INSTANTS.decode(row.known_at))
+def _recall(values: Sequence[str | None], known_at: str) -> Known:
+    return recall(dict(zip(FIELDS, values, strict=True)), _INSTANTS.decode(known_at))
 
 
 def _contact_row(known: Known, **key: Any) -> dict[str, Any]:
@@ -239,31 +230,40 @@ def _weight(word: ConsentWord) -> tuple[datetime, bool, str, str]:
     return consent.at, consent.state is ConsentState.UNSUBSCRIBED, consent.state.value, consent.source
 
 
+_AMONG = "email = any(array(select json_array_elements_text(cast(%(emails)s as json))))"
 _CONTACT = ", ".join((*FIELDS, "known_at"))
-_INSERT_CONTACTS = text(f"""
+_INSERT_CONTACTS = f"""
     insert into contacts (account_id, public_id, email, {_CONTACT})
-    select :account, public_id, email, {_CONTACT} from json_populate_recordset(null::contacts, cast(:rows as json))
+    select %(account)s, public_id, email, {_CONTACT} from json_populate_recordset(null::contacts, cast(%(rows)s as json))
     order by email on conflict do nothing returning email, id
-""")
-_HOLD_CONTACTS = text(f"""
-    select email, id, {", ".join(FIELDS)}, known_at::text as known_at
-    from contacts where account_id = :account and email = any(:emails) order by email for update
-""")
-_CHANGE_CONTACTS = text(f"""
+"""
+_HOLD_CONTACTS = f"""
+    select email, id, known_at::text, {", ".join(FIELDS)}
+    from contacts where account_id = %(account)s and {_AMONG} order by email for update
+"""
+_CHANGE_CONTACTS = f"""
     update contacts k set {", ".join(f"{c} = r.{c}" for c in (*FIELDS, "known_at"))}
-    from json_populate_recordset(null::contacts, cast(:rows as json)) r where k.id = r.id and k.id = any(cast(:ids as bigint[]))
-""")
-_INSERT_COMPANIES = text("""
+    from json_populate_recordset(null::contacts, cast(%(rows)s as json)) r where k.id = r.id and k.id = any(cast(%(ids)s as bigint[]))
+"""
+_INSERT_COMPANIES = """
     insert into companies (public_id, account_id, name)
-    select public_id, :account, name from json_populate_recordset(null::companies, cast(:rows as json)) order by name on conflict do nothing
-""")
-_LINK_COMPANIES = text("""
+    select public_id, %(account)s, name from json_populate_recordset(null::companies, cast(%(rows)s as json)) order by name
+    on conflict do nothing
+"""
+_LINK_COMPANIES = f"""
     update contacts k set company_id = c.id from companies c
-    where k.account_id = :account and k.email = any(:emails) and c.account_id = :account and c.name = k.company
+    where k.account_id = %(account)s and k.{_AMONG} and c.account_id = %(account)s and c.name = k.company
       and k.company_id is distinct from c.id
-""")
-_SAVE_DELIVERY_PEOPLE = text("""
+"""
+_SAVE_DELIVERY_PEOPLE = """
     insert into delivery_people (shop_id, person_hash, delivery_id)
-    select :shop, decode(r.person, 'hex'), unnest(r.deliveries)
-    from json_to_recordset(cast(:rows as json)) r (person text, deliveries bigint[]) on conflict do nothing
-""")
+    select %(shop)s, decode(r.person, 'hex'), unnest(r.deliveries)
+    from json_to_recordset(cast(%(rows)s as json)) r (person text, deliveries bigint[]) on conflict do nothing
+"""
+_SAVE_CONSENTS = """
+    insert into consents (shop_id, channel, address, state, source, at)
+    select shop_id, channel, address, state, source, at from json_populate_recordset(null::consents, cast(%(rows)s as json))
+    on conflict (shop_id, channel, address) do update set state = excluded.state, source = excluded.source, at = excluded.at
+    where (excluded.at, (excluded.state = 'unsubscribed')::int, excluded.state, excluded.source)
+        > (consents.at, (consents.state = 'unsubscribed')::int, consents.state, consents.source)
+"""

@@ -4,19 +4,18 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from sqlalchemy import text
-from sqlmodel import Session
 
 from connector.canonical import Checkout, Customer, LineItem, Order, Phone, Product
 from connector.rules.abandonment import ActivityClock
 from connector.rules.identity import normalise_email
 from connector.rules.precedence import Rank, rank
-from connector.store.checkouts import Kept, State, Touched, expect_due, find_kept
+from connector.store.checkouts import Kept, State, Terms, Touched, expect_due, find_kept
+from connector.store.db import Session, run
 from connector.store.ids import public_id
-from connector.store.tables import ShopRow
 from connector.store.upserts import Key, Written, as_json, lower_instants, place_children, replace_children, upsert_newest
 from connector.store.versions import History, load_histories, save_versions
 
@@ -34,7 +33,7 @@ class Ranked:
     rank: Rank
 
 
-def save_checkouts(session: Session, shop_id: int, checkouts: Sequence[Checkout]) -> dict[int, Touched]:
+def save_checkouts(session: Session, shop: Terms, checkouts: Sequence[Checkout]) -> dict[int, Touched]:
     """
     Write checkouts, their lines and all their versions. The caller holds the shop's inbox, so that nobody else does.
 
@@ -45,8 +44,8 @@ def save_checkouts(session: Session, shop_id: int, checkouts: Sequence[Checkout]
         return {}
     ranked = _ranked(checkouts)
     chosen, completed = _newest(ranked), _earliest(ranked, "completed_at")
+    shop_id = cast(int, shop.id)
     kept = find_kept(session, shop_id, chosen)
-    shop = session.get_one(ShopRow, shop_id)
     clock = ActivityClock(shop.activity_clock)
     known = load_histories(session, [one.id for one in kept.values()], clock)
     histories = {key: known.get(kept[key].id, History()) if key in kept else History() for key in chosen}
@@ -137,11 +136,11 @@ def save_products(session: Session, shop_id: int, products: Sequence[Product], r
 def names_unknown_products(session: Session, shop_id: int, checkouts: Iterable[Checkout]) -> bool:
     """Whether a line of these checkouts refers to a product that was never read. Looks at products only, however many lines there are."""
     named = {line.product_id for checkout in checkouts for line in checkout.lines if line.product_id is not None}
-    statement = text("""
-        select exists (select 1 from unnest(cast(:ids as text[])) as named (id)
-            where (select p.id from products p where p.shop_id = :shop and p.platform_id = named.id limit 1) is null)
-    """)
-    return bool(named) and bool(session.execute(statement, {"shop": shop_id, "ids": sorted(named)}).scalar_one())
+    statement = """
+        select exists (select 1 from json_array_elements_text(cast(%(ids)s as json)) as named (id)
+            where (select p.id from products p where p.shop_id = %(shop)s and p.platform_id = named.id limit 1) is null)
+    """
+    return bool(named) and bool(run(session, statement, {"shop": shop_id, "ids": as_json(sorted(named))})[0][0])
 
 
 def unknown_product_ids(session: Session, shop_id: int, limit: int) -> list[str]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import text
-from sqlmodel import Session
 
 from connector.canonical import Checkout, Customer, Order, Removed, Resource
+from connector.store.db import Session, run
 from connector.store.upserts import as_array, as_json
 
 _RESOURCES: dict[type, Resource] = {Checkout: Resource.CHECKOUT, Order: Resource.ORDER, Customer: Resource.CUSTOMER}
@@ -35,7 +35,7 @@ def speaks_of(session: Session, shop_id: int, records: Iterable[Checkout | Order
     if not refs:
         return False
     rows = [{"resource": resource, "ref": ref} for resource, ref in sorted(refs)]
-    return bool(session.execute(_SPEAKS_OF, {"shop": shop_id, "rows": as_json(rows)}).scalar_one())
+    return bool(run(session, _SPEAKS_OF, {"shop": shop_id, "rows": as_json(rows)})[0][0])
 
 
 def _refs(record: Checkout | Order | Customer) -> list[tuple[str, str]]:
@@ -85,9 +85,9 @@ def settle_removals(session: Session, shop_id: int, refs: Sequence[Removed], ids
     return changed
 
 
-_SPEAKS_OF = text("""
+_SPEAKS_OF = """
     select exists (
-        select 1 from json_to_recordset(cast(:rows as json)) k (resource text, ref text)
-        cross join lateral (select 1 from removals r where r.shop_id = :shop and r.resource = k.resource and r.ref = k.ref limit 1) r
+        select 1 from json_to_recordset(cast(%(rows)s as json)) k (resource text, ref text)
+        cross join lateral (select 1 from removals r where r.shop_id = %(shop)s and r.resource = k.resource and r.ref = k.ref limit 1) r
     )
-""")
+"""

@@ -14,8 +14,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import TextClause, text
-from sqlmodel import Session
+
+from connector.store.db import Session, run
 
 VERSION = ("source_version", "source_triggered_at", "source_progress", "source_digest")
 Fields = Mapping[str, Any]
@@ -50,9 +50,9 @@ def upsert_newest(
     if not rows:
         return {}
     statement = _upsert(table, tuple(rows[0]), key, keep, least, tell)
-    written = session.execute(statement, {"shop": shop_id, "rows": as_json(rows)}).all()
+    written = run(session, statement, {"shop": shop_id, "rows": as_json(rows)})
     own = 2 + len(key)
-    return {tuple(row[2:own]): Written(row[0], row[1], tuple(row[own:])) for row in written}
+    return {row[2:own]: Written(row[0], row[1], row[own:]) for row in written}
 
 
 def lower_instants(session: Session, shop_id: int, table: str, rows: Sequence[Fields], key: tuple[str, ...], column: str) -> list[int]:
@@ -62,18 +62,18 @@ def lower_instants(session: Session, shop_id: int, table: str, rows: Sequence[Fi
         return []
     match = " and ".join(f"t.{c} = r.{c}" for c in key)
     statement = f"""
-        update {table} t set {column} = r.{column} from json_populate_recordset(null::{table}, cast(:rows as json)) r
-        where t.shop_id = :shop and {match} and (t.{column} is null or t.{column} > r.{column})
+        update {table} t set {column} = r.{column} from json_populate_recordset(null::{table}, cast(%(rows)s as json)) r
+        where t.shop_id = %(shop)s and {match} and (t.{column} is null or t.{column} > r.{column})
         returning t.id
     """
-    return list(session.execute(text(statement), {"shop": shop_id, "rows": as_json(rows)}).scalars())
+    return [row[0] for row in run(session, statement, {"shop": shop_id, "rows": as_json(rows)})]
 
 
 def replace_children(session: Session, table: str, parent: str, parents: Sequence[int], rows: Sequence[Fields]) -> None:
     """Delete all children of `parents` and insert `rows` in their place."""
     if not parents:
         return
-    session.execute(text(f"delete from {table} where {parent} = any(:parents)"), {"parents": list(parents)})
+    run(session, f"delete from {table} where {parent} = any(cast(%(parents)s as bigint[]))", {"parents": as_array(parents)})
     insert_new(session, table, rows)
 
 
@@ -84,10 +84,10 @@ def place_children(session: Session, shop_id: int, table: str, parent: str, coun
     `counts`: how many each parent that may have more has now. The parents are locked, so nobody else changes their children.
     """
     if counts:
-        session.execute(_cut_children(table, parent), {"parents": as_array(counts), "counts": as_array(counts.values())})
+        run(session, _cut_children(table, parent), {"parents": as_array(counts), "counts": as_array(counts.values())})
     if rows:
         values = {"shop": shop_id, "rows": as_json(rows), "parents": as_array({row[parent] for row in rows})}
-        session.execute(_merge_children(table, parent, tuple(rows[0])), values)
+        run(session, _merge_children(table, parent, tuple(rows[0])), values)
 
 
 def insert_new(session: Session, table: str, rows: Sequence[Fields]) -> None:
@@ -97,9 +97,9 @@ def insert_new(session: Session, table: str, rows: Sequence[Fields]) -> None:
     columns = ", ".join(rows[0])
     statement = f"""
         insert into {table} ({columns})
-        select {columns} from json_populate_recordset(null::{table}, cast(:rows as json)) on conflict do nothing
+        select {columns} from json_populate_recordset(null::{table}, cast(%(rows)s as json)) on conflict do nothing
     """
-    session.execute(text(statement), {"rows": as_json(rows)})
+    run(session, statement, {"rows": as_json(rows)})
 
 
 def as_array(numbers: Iterable[int]) -> str:
@@ -107,42 +107,42 @@ def as_array(numbers: Iterable[int]) -> str:
     return f"{{{','.join(map(str, numbers))}}}"
 
 
-def as_json(rows: Sequence[Fields]) -> str:
-    """Rows as one JSON array; decimals and instants as exact texts."""
+def as_json(rows: Sequence[Fields] | Sequence[str]) -> str:
+    """Rows, or texts, as one JSON array; decimals and instants as exact texts."""
     return msgspec.json.encode(rows).decode()
 
 
 @cache
 def _upsert(
     table: str, columns: tuple[str, ...], key: tuple[str, ...], keep: tuple[str, ...], least: tuple[str, ...], tell: tuple[str, ...]
-) -> TextClause:
+) -> str:
     settable = [c for c in columns if c not in key and c not in keep]
     sets = ", ".join(f"{c} = least({table}.{c}, excluded.{c})" if c in least else f"{c} = excluded.{c}" for c in settable)
     ours, theirs = (", ".join(f"{side}.{c}" for c in VERSION) for side in (table, "excluded"))
-    return text(f"""
+    return f"""
         insert into {table} (shop_id, {", ".join(columns)})
-        select :shop, {", ".join(columns)} from json_populate_recordset(null::{table}, cast(:rows as json))
+        select %(shop)s, {", ".join(columns)} from json_populate_recordset(null::{table}, cast(%(rows)s as json))
         on conflict (shop_id, {", ".join(key)}) do update set {sets} where ({theirs}) > ({ours})
         returning id, xmax = 0, {", ".join((*key, *tell))}
-    """)
+    """
 
 
 @cache
-def _cut_children(table: str, parent: str) -> TextClause:
-    return text(f"""
-        delete from {table} t using unnest(cast(:parents as bigint[]), cast(:counts as int[])) n (parent, count)
-        where t.{parent} = n.parent and t.position >= n.count and t.{parent} = any(cast(:parents as bigint[]))
-    """)
+def _cut_children(table: str, parent: str) -> str:
+    return f"""
+        delete from {table} t using unnest(cast(%(parents)s as bigint[]), cast(%(counts)s as int[])) n (parent, count)
+        where t.{parent} = n.parent and t.position >= n.count and t.{parent} = any(cast(%(parents)s as bigint[]))
+    """
 
 
 @cache
-def _merge_children(table: str, parent: str, columns: tuple[str, ...]) -> TextClause:
+def _merge_children(table: str, parent: str, columns: tuple[str, ...]) -> str:
     names = ", ".join(columns)
     told = [c for c in columns if c not in (parent, "position")]
     ours, theirs = (", ".join(f"{side}.{c}" for c in told) for side in "tr")
-    return text(f"""
-        merge into {table} t using json_populate_recordset(null::{table}, cast(:rows as json)) r
-        on t.{parent} = r.{parent} and t.position = r.position and t.{parent} = any(cast(:parents as bigint[]))
+    return f"""
+        merge into {table} t using json_populate_recordset(null::{table}, cast(%(rows)s as json)) r
+        on t.{parent} = r.{parent} and t.position = r.position and t.{parent} = any(cast(%(parents)s as bigint[]))
         when matched and ({ours}) is distinct from ({theirs}) then update set {", ".join(f"{c} = r.{c}" for c in told)}
-        when not matched then insert (shop_id, {names}) values (:shop, {", ".join(f"r.{c}" for c in columns)})
-    """)
+        when not matched then insert (shop_id, {names}) values (%(shop)s, {", ".join(f"r.{c}" for c in columns)})
+    """

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
-from sqlmodel import Session
-
 from connector.canonical import Checkout
 from connector.rules.abandonment import ActivityClock, Version, last_activity, to_version
 from connector.rules.precedence import Rank
+from connector.store.db import Session, run
 from connector.store.upserts import as_array, as_json
 
 
@@ -53,7 +51,7 @@ def load_histories(session: Session, checkout_ids: Sequence[int], clock: Activit
         return {}
     seen: dict[int, list[Seen]] = defaultdict(list)
     values = {"ids": as_array(checkout_ids), "counted": clock is ActivityClock.ADDITION}
-    for checkout_id, at, triggered_at, progress, digest, fingerprint, quantities in session.execute(_LOAD, values).all():
+    for checkout_id, at, triggered_at, progress, digest, fingerprint, quantities in run(session, _LOAD, values):
         seen[checkout_id].append(Seen(Rank(at, triggered_at, progress, digest), Version(at, fingerprint, quantities or {})))
     return {checkout_id: History(versions) for checkout_id, versions in seen.items()}
 
@@ -61,7 +59,7 @@ def load_histories(session: Session, checkout_ids: Sequence[int], clock: Activit
 def save_versions(session: Session, shop_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
     """Keep new versions, or the later trigger of known ones."""
     if rows:
-        session.execute(_SAVE, {"shop": shop_id, "rows": as_json(rows)})
+        run(session, _SAVE, {"shop": shop_id, "rows": as_json(rows)})
 
 
 def _row(checkout_id: int, seen: Seen) -> dict[str, Any]:
@@ -76,15 +74,15 @@ def _row(checkout_id: int, seen: Seen) -> dict[str, Any]:
     }
 
 
-_LOAD = text("""
+_LOAD = """
     select checkout_id, source_version, source_triggered_at, source_progress, source_digest, fingerprint,
-           case when :counted then quantities end
-    from checkout_versions where checkout_id = any(cast(:ids as bigint[]))
-""")
+           case when %(counted)s then quantities end
+    from checkout_versions where checkout_id = any(cast(%(ids)s as bigint[]))
+"""
 _COLUMNS = "checkout_id, source_version, source_triggered_at, source_progress, source_digest, fingerprint, quantities"
-_SAVE = text(f"""
+_SAVE = f"""
     insert into checkout_versions (shop_id, {_COLUMNS})
-    select :shop, {_COLUMNS} from json_populate_recordset(null::checkout_versions, cast(:rows as json))
+    select %(shop)s, {_COLUMNS} from json_populate_recordset(null::checkout_versions, cast(%(rows)s as json))
     on conflict (checkout_id, source_version, source_digest) do update set source_triggered_at = excluded.source_triggered_at
     where excluded.source_triggered_at > checkout_versions.source_triggered_at
-""")
+"""

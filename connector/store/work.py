@@ -1,13 +1,28 @@
 """Leases: who works on what. A held row lock is the lease; a process that dies lets go of it."""
 
+from typing import NamedTuple
+
 from sqlalchemy import text
-from sqlmodel import Session
+
+from connector.store.db import Session, run
 
 
-def lease_inbox(session: Session, shop_id: int) -> bool:
-    """Hold the shop's inbox until the transaction ends; false if somebody else does."""
-    statement = text("select 1 from shop_work where shop_id = :shop for update skip locked")
-    return session.execute(statement, {"shop": shop_id}).scalar() is not None
+class LeasedShop(NamedTuple):
+    """A shop whose inbox is held, with what its deliveries are understood and applied by."""
+
+    id: int
+    account_id: int
+    platform: str
+    state: str
+    country: str | None
+    activity_clock: str
+    threshold_minutes: int
+
+
+def lease_inbox(session: Session, shop_id: int) -> LeasedShop | None:
+    """Hold the shop's inbox until the transaction ends; None if somebody else does, or if there is no such shop."""
+    rows = run(session, _LEASE, {"shop": shop_id})
+    return LeasedShop._make(rows[0]) if rows else None
 
 
 def lock_access(session: Session, shop_id: int) -> None:
@@ -18,3 +33,9 @@ def lock_access(session: Session, shop_id: int) -> None:
     """
     session.execute(text("set local idle_in_transaction_session_timeout = '60s'"))
     session.execute(text("select pg_advisory_xact_lock(hashtext('connector.access'), :shop)"), {"shop": shop_id % 2**31})
+
+
+_LEASE = f"""
+    select {", ".join(f"s.{field}" for field in LeasedShop._fields)}
+    from shop_work w join shops s on s.id = w.shop_id where w.shop_id = %(shop)s for update of w skip locked
+"""

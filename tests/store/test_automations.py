@@ -12,13 +12,13 @@ from connector.store import automations, records, shops
 from connector.store.automations import Decided, NewMessage
 from connector.store.db import app_now
 from tests.conftest import TestShop
-from tests.factories import at, make_checkout
+from tests.factories import at, make_checkout, terms
 
 
 @pytest.fixture
 def ids(session: Session, shopify_shop: TestShop) -> tuple[int, int]:
     """(checkout, automation) of the shop."""
-    (checkout_id,) = records.save_checkouts(session, shopify_shop.id, [make_checkout()])
+    (checkout_id,) = records.save_checkouts(session, terms(shopify_shop), [make_checkout()])
     automation_id = automations.get_automation(session, shopify_shop.id).id
     assert automation_id is not None
     return checkout_id, automation_id

@@ -15,14 +15,14 @@ from connector.store import checkouts, records, shops
 from connector.store.checkouts import RECOVERY_WINDOW, Standings
 from connector.store.db import Database
 from tests.conftest import TestShop
-from tests.factories import EMAIL, T0, at, make_cart, make_checkout, make_line, make_order
+from tests.factories import EMAIL, T0, at, make_cart, make_checkout, make_line, make_order, terms
 
 PHONE = Phone("06 45 67 89 01", "+33645678901")
 
 
 def tell(session: Session, shop: TestShop, *told: Checkout | Order) -> Standings:
     """Save records as a batch does, and settle what they touch."""
-    ids = records.save_checkouts(session, shop.id, [one for one in told if isinstance(one, Checkout)])
+    ids = records.save_checkouts(session, terms(shop), [one for one in told if isinstance(one, Checkout)])
     order_ids = records.save_orders(session, shop.id, [one for one in told if isinstance(one, Order)])
     affected = {*ids, *checkouts.matching_checkouts(session, shop.id, order_ids)}
     return checkouts.settle(session, shops.get_shop(session, shop.id), affected, ids)

@@ -12,13 +12,13 @@ from connector.store import automations, outgoing, records, retention
 from connector.store.automations import NewMessage
 from connector.store.db import Database, app_now
 from tests.conftest import TestShop
-from tests.factories import at, make_checkout, make_line
+from tests.factories import at, make_checkout, make_line, terms
 
 
 def fill(session: Session, shop: TestShop, count: int) -> list[int]:
     """So many checkouts with a queued message each; returns the checkouts."""
     made = [make_checkout(platform_id=f"t{n}", token=f"t{n}", email=f"p{n}@example.org") for n in range(count)]
-    ids = list(records.save_checkouts(session, shop.id, made))
+    ids = list(records.save_checkouts(session, terms(shop), made))
     automation_id = automations.get_automation(session, shop.id).id
     assert automation_id is not None
     messages = [NewMessage(i, f"p{n}@example.org", at(count - n)) for n, i in enumerate(ids)]
@@ -158,7 +158,7 @@ def test_a_message_is_found_by_either_of_its_links_and_by_nothing_else(session: 
 
 
 def test_the_lines_of_a_message_stand_in_the_shoppers_order(session: Session, shopify_shop: TestShop) -> None:
-    (checkout_id,) = records.save_checkouts(session, shopify_shop.id, [make_checkout(lines=(make_line("9", 2), make_line("1")))])
+    (checkout_id,) = records.save_checkouts(session, terms(shopify_shop), [make_checkout(lines=(make_line("9", 2), make_line("1")))])
 
     assert [(line.title, line.quantity) for line in outgoing.load_lines(session, checkout_id)] == [("Bougie 9", 2), ("Bougie 1", 1)]
 

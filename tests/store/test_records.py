@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlmodel import Session
 
 from connector.canonical import PaymentState, Phone, Variant
@@ -13,7 +13,8 @@ from connector.rules.precedence import rank
 from connector.store import checkouts, outgoing, records, shops
 from connector.store.db import Database
 from tests.conftest import TestShop
-from tests.factories import EMAIL, T0, at, make_cart, make_checkout, make_customer, make_line, make_order, make_product
+from tests.factories import EMAIL, T0, at, make_cart, make_checkout, make_customer, make_line, make_order, make_product, terms
+from tests.statements import before_statements
 
 
 @pytest.mark.spec("AC-52", "AC-54", "AC-55", "AC-57", "AC-58", "AC-60")
@@ -31,7 +32,7 @@ def test_a_checkout_is_kept_exactly_as_it_was_told(session: Session, shopify_sho
         discount_codes=("A", "b"),
         created_at=at(-5),
     )
-    (checkout_id,) = records.save_checkouts(session, shopify_shop.id, [checkout])
+    (checkout_id,) = records.save_checkouts(session, terms(shopify_shop), [checkout])
 
     (row,) = rows("select * from checkouts")
     assert row["id"] == checkout_id
@@ -51,7 +52,7 @@ def test_of_several_versions_in_a_batch_the_newest_is_written_and_all_are_rememb
 ) -> None:
     batch = [make_checkout(at(minute), lines=(make_line(quantity=minute + 1),)) for minute in (1, 3, 2)]
 
-    assert len(records.save_checkouts(session, shopify_shop.id, batch)) == 1
+    assert len(records.save_checkouts(session, terms(shopify_shop), batch)) == 1
     assert rows("select source_version, quantity from checkouts join checkout_lines on checkout_id = id") == [
         {"source_version": at(3), "quantity": 4}
     ]
@@ -63,10 +64,10 @@ def test_an_older_version_changes_neither_the_row_nor_its_lines_but_is_remembere
     session: Session, shopify_shop: TestShop, rows: Any
 ) -> None:
     newest = make_checkout(at(5), lines=(make_line("102", 4),))
-    records.save_checkouts(session, shopify_shop.id, [newest])
+    records.save_checkouts(session, terms(shopify_shop), [newest])
     before = rows("select * from checkouts"), rows("select * from checkout_lines")
 
-    touched = records.save_checkouts(session, shopify_shop.id, [make_checkout(at(1))])
+    touched = records.save_checkouts(session, terms(shopify_shop), [make_checkout(at(1))])
 
     assert (rows("select * from checkouts"), rows("select * from checkout_lines")) == before
     assert list(touched) == [before[0][0]["id"]]
@@ -74,9 +75,9 @@ def test_an_older_version_changes_neither_the_row_nor_its_lines_but_is_remembere
 
 
 def test_a_completion_told_by_an_older_version_counts(session: Session, shopify_shop: TestShop, rows: Any) -> None:
-    records.save_checkouts(session, shopify_shop.id, [make_checkout(at(5))])
-    records.save_checkouts(session, shopify_shop.id, [make_checkout(at(1), completed_at=at(1))])
-    records.save_checkouts(session, shopify_shop.id, [make_checkout(at(9))])
+    records.save_checkouts(session, terms(shopify_shop), [make_checkout(at(5))])
+    records.save_checkouts(session, terms(shopify_shop), [make_checkout(at(1), completed_at=at(1))])
+    records.save_checkouts(session, terms(shopify_shop), [make_checkout(at(9))])
 
     assert rows("select completed_at, source_version from checkouts") == [{"completed_at": at(1), "source_version": at(9)}]
 
@@ -87,15 +88,15 @@ def test_a_checkout_that_somebody_else_writes_at_the_same_moment_is_looked_at_ag
 ) -> None:
     asked: list[str] = []
 
-    def interfere(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+    def interfere(statement: str) -> None:
         if "insert into checkouts" in statement and not asked:
             asked.append(statement)
             with db.transaction(shop=shopify_shop.id) as other:
                 line = make_line(title="Theirs", quantity=2)
-                records.save_checkouts(other, shopify_shop.id, [make_checkout(at(theirs), lines=(line,))])
+                records.save_checkouts(other, terms(shopify_shop), [make_checkout(at(theirs), lines=(line,))])
 
-    event.listen(db.engine, "before_cursor_execute", interfere)
-    told = records.save_checkouts(session, shopify_shop.id, [make_checkout(T0)])
+    with before_statements(interfere):
+        told = records.save_checkouts(session, terms(shopify_shop), [make_checkout(T0)])
 
     assert [one.last_activity_at for one in told.values()] == [None]
     checkouts.settle(session, shops.get_shop(session, shopify_shop.id), told, told)
@@ -112,7 +113,7 @@ def test_a_checkout_is_written_once_with_all_that_follows_from_its_versions(sess
         make_checkout(at(12), lines=(make_line(quantity=2),)),
     ]
     for version in versions:
-        told = records.save_checkouts(session, shopify_shop.id, [version])
+        told = records.save_checkouts(session, terms(shopify_shop), [version])
     before = rows("select *, xmin::text || ctid::text as place from checkouts")
 
     checkouts.settle(session, shops.get_shop(session, shopify_shop.id), told, told)
@@ -124,12 +125,12 @@ def test_a_checkout_is_written_once_with_all_that_follows_from_its_versions(sess
 def test_a_cart_and_a_checkout_of_the_same_id_are_two_records(session: Session, shopify_shop: TestShop, rows: Any) -> None:
     both = [make_cart(), make_checkout(platform_id="cart-1", token="cart-1")]
 
-    assert len(records.save_checkouts(session, shopify_shop.id, both)) == 2
+    assert len(records.save_checkouts(session, terms(shopify_shop), both)) == 2
     assert [row["stage"] for row in rows("select stage from checkouts order by stage")] == ["cart", "checkout"]
 
 
 def test_saving_nothing_writes_nothing(session: Session, shopify_shop: TestShop) -> None:
-    assert records.save_checkouts(session, shopify_shop.id, []) == {}
+    assert records.save_checkouts(session, terms(shopify_shop), []) == {}
     assert records.save_orders(session, shopify_shop.id, []) == []
     assert records.save_customers(session, shopify_shop.id, []) == []
     records.save_products(session, shopify_shop.id, [], T0)
@@ -160,7 +161,7 @@ def test_of_equal_instants_the_row_ends_the_same_in_either_order(session: Sessio
 @pytest.mark.spec("AC-53", "AC-61")
 def test_a_line_shows_the_variants_picture_else_the_lines_else_the_products(session: Session, shopify_shop: TestShop, rows: Any) -> None:
     lines = (make_line("101"), make_line("102", image_url="https://cdn.example/line.jpg"), make_line("103"), make_line("104"))
-    (checkout_id,) = records.save_checkouts(session, shopify_shop.id, [make_checkout(lines=lines)])
+    (checkout_id,) = records.save_checkouts(session, terms(shopify_shop), [make_checkout(lines=lines)])
     records.save_products(
         session,
         shopify_shop.id,
@@ -190,10 +191,12 @@ def test_only_products_of_open_checkouts_that_were_never_read_are_asked_for(db: 
     now = T0
     with db.transaction(shop=shopify_shop.id) as session:
         records.save_checkouts(
-            session, shopify_shop.id, [make_checkout(lines=(make_line("101"), make_line("102"), make_line("9", product_id=None)))]
+            session,
+            terms(shopify_shop),
+            [make_checkout(lines=(make_line("101"), make_line("102"), make_line("9", product_id=None)))],
         )
         done = make_checkout(platform_id="done", token="done", completed_at=now, lines=(make_line("103"),))
-        records.save_checkouts(session, shopify_shop.id, [done])
+        records.save_checkouts(session, terms(shopify_shop), [done])
         records.save_products(session, shopify_shop.id, [make_product(platform_id="p101")], now)
         assert records.unknown_product_ids(session, shopify_shop.id, 10) == ["p102"]
         assert records.unknown_product_ids(session, shopify_shop.id, 0) == []
@@ -211,22 +214,22 @@ def test_only_products_of_open_checkouts_that_were_never_read_are_asked_for(db: 
 def test_lines_are_written_only_if_they_are_others_than_before(session: Session, shopify_shop: TestShop, rows: Any) -> None:
     places = "select position, quantity, xmin::text || ctid::text as place from checkout_lines order by position"
     three = tuple(make_line(str(n)) for n in range(3))
-    records.save_checkouts(session, shopify_shop.id, [make_checkout(T0, lines=three)])
+    records.save_checkouts(session, terms(shopify_shop), [make_checkout(T0, lines=three)])
     before = rows(places)
 
-    records.save_checkouts(session, shopify_shop.id, [make_checkout(at(1), lines=three, email="other@example.org")])
+    records.save_checkouts(session, terms(shopify_shop), [make_checkout(at(1), lines=three, email="other@example.org")])
     assert rows(places) == before
 
-    records.save_checkouts(session, shopify_shop.id, [make_checkout(at(2), lines=(three[0], make_line("1", quantity=5)))])
+    records.save_checkouts(session, terms(shopify_shop), [make_checkout(at(2), lines=(three[0], make_line("1", quantity=5)))])
     assert [(line["position"], line["quantity"]) for line in rows(places)] == [(0, 1), (1, 5)]
     assert rows("select line_count from checkouts") == [{"line_count": 2}]
 
-    records.save_checkouts(session, shopify_shop.id, [make_checkout(at(3), lines=())])
+    records.save_checkouts(session, terms(shopify_shop), [make_checkout(at(3), lines=())])
     assert rows(places) == []
 
 
 def test_what_was_told_of_a_checkout_goes_with_it(session: Session, shopify_shop: TestShop, rows: Any) -> None:
-    kept, gone = records.save_checkouts(session, shopify_shop.id, [make_checkout(), make_checkout(platform_id="b", token="b")])
+    kept, gone = records.save_checkouts(session, terms(shopify_shop), [make_checkout(), make_checkout(platform_id="b", token="b")])
     session.execute(text("delete from checkouts where id = :id"), {"id": gone})
 
     for table in ("checkout_versions", "checkout_lines"):

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from connector.canonical import Removed, Resource
 from connector.store import records, removals
 from tests.conftest import TestShop
-from tests.factories import T0, at, make_cart, make_checkout, make_customer, make_order
+from tests.factories import T0, at, make_cart, make_checkout, make_customer, make_order, terms
 
 
 def remove(session: Session, shop: TestShop, *gone: Removed, checkouts: list[int] | None = None) -> list[int]:
@@ -18,7 +18,7 @@ def remove(session: Session, shop: TestShop, *gone: Removed, checkouts: list[int
 
 
 def test_each_kind_of_record_is_marked_by_its_id(session: Session, shopify_shop: TestShop, rows: Any) -> None:
-    (checkout_id,) = records.save_checkouts(session, shopify_shop.id, [make_checkout()])
+    (checkout_id,) = records.save_checkouts(session, terms(shopify_shop), [make_checkout()])
     records.save_orders(session, shopify_shop.id, [make_order()])
     records.save_customers(session, shopify_shop.id, [make_customer()])
     gone = [
@@ -37,7 +37,7 @@ def test_each_kind_of_record_is_marked_by_its_id(session: Session, shopify_shop:
 
 def test_a_cart_token_removes_the_checkout_and_the_cart_that_share_it(session: Session, shopify_shop: TestShop, rows: Any) -> None:
     ids = records.save_checkouts(
-        session, shopify_shop.id, [make_checkout(cart_token="cart-1"), make_cart(), make_checkout(platform_id="b")]
+        session, terms(shopify_shop), [make_checkout(cart_token="cart-1"), make_cart(), make_checkout(platform_id="b")]
     )
 
     assert len(ids) == 3
@@ -48,16 +48,16 @@ def test_a_cart_token_removes_the_checkout_and_the_cart_that_share_it(session: S
 @pytest.mark.spec("RL-108")
 def test_a_removal_that_came_before_its_record_counts_when_the_record_comes(session: Session, shopify_shop: TestShop, rows: Any) -> None:
     assert remove(session, shopify_shop, Removed(Resource.CHECKOUT, at(5), "tok-1")) == []
-    ids = records.save_checkouts(session, shopify_shop.id, [make_checkout(at(1))])
+    ids = records.save_checkouts(session, terms(shopify_shop), [make_checkout(at(1))])
 
     assert remove(session, shopify_shop, checkouts=list(ids)) == list(ids)
     assert rows("select deleted_at from checkouts") == [{"deleted_at": at(5)}]
 
 
 def test_a_record_that_changed_after_its_removal_was_restored(session: Session, shopify_shop: TestShop, rows: Any) -> None:
-    ids = records.save_checkouts(session, shopify_shop.id, [make_checkout(T0)])
+    ids = records.save_checkouts(session, terms(shopify_shop), [make_checkout(T0)])
     remove(session, shopify_shop, Removed(Resource.CHECKOUT, at(5), "tok-1"))
-    records.save_checkouts(session, shopify_shop.id, [make_checkout(at(6))])
+    records.save_checkouts(session, terms(shopify_shop), [make_checkout(at(6))])
 
     assert remove(session, shopify_shop, checkouts=list(ids)) == list(ids)
     assert rows("select deleted_at from checkouts") == [{"deleted_at": None}]
@@ -65,7 +65,7 @@ def test_a_record_that_changed_after_its_removal_was_restored(session: Session, 
 
 @pytest.mark.parametrize("minutes", [(5, 9), (9, 5)])
 def test_of_several_removals_the_latest_counts(session: Session, shopify_shop: TestShop, rows: Any, minutes: tuple[int, int]) -> None:
-    records.save_checkouts(session, shopify_shop.id, [make_checkout(T0)])
+    records.save_checkouts(session, terms(shopify_shop), [make_checkout(T0)])
     for minute in minutes:
         remove(session, shopify_shop, Removed(Resource.CHECKOUT, at(minute), "tok-1"))
     remove(session, shopify_shop, *(Removed(Resource.CHECKOUT, at(minute), "tok-1") for minute in minutes))

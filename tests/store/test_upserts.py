@@ -10,7 +10,7 @@ from sqlmodel import Session
 from connector.store import records
 from connector.store.upserts import as_json, insert_new, lower_instants, place_children, replace_children, upsert_newest
 from tests.conftest import TestShop
-from tests.factories import T0, at, make_checkout, make_line
+from tests.factories import T0, at, make_checkout, make_line, terms
 
 KEY = ("platform_id",)
 
@@ -91,7 +91,7 @@ def test_what_is_there_is_left_alone_by_an_insert_of_new_rows(session: Session, 
 def test_children_become_what_they_are_told_to_be_and_equal_ones_are_not_touched(
     session: Session, shopify_shop: TestShop, rows: Any
 ) -> None:
-    (parent,) = records.save_checkouts(session, shopify_shop.id, [make_checkout(lines=tuple(make_line(str(n)) for n in range(3)))])
+    (parent,) = records.save_checkouts(session, terms(shopify_shop), [make_checkout(lines=tuple(make_line(str(n)) for n in range(3)))])
     states = "select position, quantity, xmin::text || ctid::text as row from checkout_lines order by position"
     before = rows(states)
     columns = "checkout_id, position, key, title, quantity, unit_price, total, product_id, variant_id"

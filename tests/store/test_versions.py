@@ -13,7 +13,7 @@ from connector.rules.precedence import rank
 from connector.store import records
 from connector.store.versions import History, load_histories, save_versions
 from tests.conftest import TestShop
-from tests.factories import T0, at, make_checkout, make_line
+from tests.factories import T0, at, make_checkout, make_line, terms
 
 VERSIONS = st.builds(
     lambda minute, trigger, quantity: make_checkout(
@@ -46,7 +46,7 @@ def test_order_and_repetition_of_versions_do_not_matter(versions: list[Any], cha
 
 def test_only_what_is_new_becomes_a_row(session: Session, shopify_shop: TestShop) -> None:
     first, second = make_checkout(T0), make_checkout(at(1), lines=(make_line(quantity=2),))
-    (checkout_id,) = records.save_checkouts(session, shopify_shop.id, [first])
+    (checkout_id,) = records.save_checkouts(session, terms(shopify_shop), [first])
     history = load_histories(session, [checkout_id], ActivityClock.ADDITION)[checkout_id]
     history.add(rank(first), first)
     assert history.new_rows(checkout_id) == []
@@ -60,7 +60,7 @@ def test_only_what_is_new_becomes_a_row(session: Session, shopify_shop: TestShop
 
 def test_the_later_trigger_of_a_known_version_is_remembered(session: Session, shopify_shop: TestShop, rows: Any) -> None:
     for second in (3, 5, 4):
-        records.save_checkouts(session, shopify_shop.id, [make_checkout(triggered_at=at(0, second))])
+        records.save_checkouts(session, terms(shopify_shop), [make_checkout(triggered_at=at(0, second))])
 
     assert rows("select source_triggered_at from checkout_versions") == [{"source_triggered_at": at(0, 5)}]
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import psycopg
 import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
@@ -15,6 +16,7 @@ from connector.platforms import DeliveryContext, Platform
 from connector.store import deliveries
 from connector.store.db import Database
 from sync import apply, products
+from tests.statements import before_statements
 from tests.sync.bodies import PAYLOADS, dump, shopify_checkout, shopify_customer, shopify_order, shopify_removed, template, woo_order
 from tests.sync.digest import digest
 from tests.sync.working import PATIENCE
@@ -147,17 +149,16 @@ def test_a_poison_delivery_is_tried_alone_and_quarantined_after_five_tries_while
 @pytest.mark.spec("RL-112")
 def test_a_culprit_is_found_by_halves_and_fails_no_batch_again(poisonous: World) -> None:
     tries: list[str] = []
-    event.listen(poisonous.db.engine, "before_cursor_execute", note := lambda c, cursor, statement, *rest: tries.append(statement))
     keep(poisonous.db, poisonous.shop, [checkout(poisonous, "poison" if n == 37 else f"tok-{n}") for n in range(64)])
 
-    apply.drain(poisonous.services, poisonous.shop.id)
-    assert sum("insert into checkouts" in statement for statement in tries) == 1 + 2 * 6
-    for attempt in range(2, 6):
-        keep(poisonous.db, poisonous.shop, [checkout(poisonous, f"later-{attempt}-{n}") for n in range(8)])
-        tries.clear()
+    with before_statements(tries.append):
         apply.drain(poisonous.services, poisonous.shop.id)
-        assert sum("insert into checkouts" in statement for statement in tries) == 2
-    event.remove(poisonous.db.engine, "before_cursor_execute", note)
+        assert sum("insert into checkouts" in statement for statement in tries) == 1 + 2 * 6
+        for attempt in range(2, 6):
+            keep(poisonous.db, poisonous.shop, [checkout(poisonous, f"later-{attempt}-{n}") for n in range(8)])
+            tries.clear()
+            apply.drain(poisonous.services, poisonous.shop.id)
+            assert sum("insert into checkouts" in statement for statement in tries) == 2
 
     assert states(poisonous)[37] == ("quarantined", "cannot_be_applied", 5)
     assert [state for state in states(poisonous) if state != ("applied", None, 1)] == [states(poisonous)[37]]
@@ -237,17 +238,13 @@ def test_trouble_that_comes_when_deliveries_are_tried_alone_counts_against_none_
     keep(poisonous.db, poisonous.shop, [checkout(poisonous, "poison"), checkout(poisonous, "one")])
     asked: list[str] = []
 
-    @event.listens_for(poisonous.db.engine, "before_cursor_execute")
-    def fail(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+    def fail(statement: str) -> None:
         asked.append(statement)
         if "insert into checkouts" in statement and sum("insert into checkouts" in one for one in asked) == 2:
-            raise OperationalError(statement, None, ConnectionError())
+            raise psycopg.OperationalError("the connection is lost")
 
-    try:
-        with pytest.raises(OperationalError):
-            apply.drain(poisonous.services, poisonous.shop.id)
-    finally:
-        event.remove(poisonous.db.engine, "before_cursor_execute", fail)
+    with before_statements(fail), pytest.raises(OperationalError):
+        apply.drain(poisonous.services, poisonous.shop.id)
 
     assert states(poisonous) == [("pending", None, 0)] * 2
 

@@ -21,7 +21,7 @@ from sync.abandon import mark_abandoned
 from sync.broker import Bell, make_broker
 from sync.services import Services
 from tests.conftest import TestShop
-from tests.factories import make_checkout
+from tests.factories import make_checkout, terms
 from tests.fake_sender import FakeSender
 from tests.fakes import FakePlatform
 from tests.web.posting import PostingPlatform
@@ -89,7 +89,7 @@ def seed(parts: Composition, now: datetime) -> Seed:
         at = now - timedelta(minutes=minutes)
         checkout: Checkout = make_checkout(at, **({"created_at": at} | changes))
         with parts.db.transaction(shop=shop.id) as session:
-            ids = list(records.save_checkouts(session, shop.id, [checkout]))
+            ids = list(records.save_checkouts(session, terms(shop), [checkout]))
             if order is not None:
                 records.save_orders(session, shop.id, [order])
             checkouts.settle(session, shops.get_shop(session, shop.id), ids)

@@ -14,7 +14,7 @@ from connector.store import people, records
 from connector.web.composition import Composition
 from connector.web.support.states import CheckoutState, checkout_state
 from tests.conftest import TestShop, install
-from tests.factories import EMAIL, T0, at, make_cart, make_line, make_order
+from tests.factories import EMAIL, T0, at, make_cart, make_line, make_order, terms
 from tests.web.conftest import Seed, abandon, browser, run, scalar, shop_public_id, turn_on
 
 
@@ -109,7 +109,7 @@ def test_a_checkout_that_nobody_can_be_told_about_says_not_identified(
     public_id = seed(shopify_shop, minutes=90, email=None)
     abandon(parts, shopify_shop)
     with parts.db.transaction(shop=shopify_shop.id) as session:
-        records.save_checkouts(session, shopify_shop.id, [make_cart()])
+        records.save_checkouts(session, terms(shopify_shop), [make_cart()])
     assert scalar(parts, "select count(*) from messages") == 0
     assert scalar(parts, "select count(*) from decisions") == 0
     assert client.get("/").text.count("No e-mail address is known") == 2
