@@ -18,7 +18,7 @@ import structlog
 from psycopg.abc import PQGen
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlmodel import Session as Session
 
 APP_ROLE = "connector_app"
@@ -30,6 +30,9 @@ ANSWER_SECONDS = 20.0
 CONNECT_SECONDS = 5
 PASSING_STATES = ("08", "25P03", "40", "53", "55P03", "57P")
 """SQLSTATEs, or how they begin: connection lost, idle for too long, deadlock, out of room, lock not available, server stopping."""
+TRUSTED_SECONDS = 0.5
+"""A pooled connection that was used so recently is taken to be in order."""
+_USED_AT = "used_at"
 IDLE_TIMEOUT_MS = 8_000
 """A process that stands still in a transaction loses it, and its locks: others go on with the work."""
 
@@ -87,11 +90,13 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=5,
-            pool_pre_ping=True,
+            pool_use_lifo=True,
             connect_args={"connect_timeout": CONNECT_SECONDS, "options": f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_MS}"},
         )
         event.listen(self.engine, "do_connect", _connect)
         event.listen(self.engine, "connect", _set_timeouts)
+        event.listen(self.engine, "checkin", _note_use)
+        event.listen(self.engine, "checkout", _ping)
         self._ring: Callable[[Wake], None] = lambda wake: None
 
     def on_wake(self, ring: Callable[[Wake], None]) -> None:
@@ -188,6 +193,21 @@ def _set_timeouts(connection: Any, record: Any) -> None:
     connection.autocommit = True
     connection.execute(_TIMEOUTS)
     connection.autocommit = was
+
+
+def _note_use(connection: Any, record: Any) -> None:
+    record.info[_USED_AT] = time.monotonic()
+
+
+def _ping(connection: AnsweringConnection, record: Any, proxy: Any) -> None:
+    """Do not hand out a connection that was lost while nobody used it; one that was just used costs no question."""
+    if time.monotonic() - record.info.get(_USED_AT, time.monotonic()) < TRUSTED_SECONDS:
+        return
+    try:
+        connection.execute("")
+        connection.rollback()
+    except psycopg.Error as error:
+        raise DisconnectionError from error  # the pool connects anew
 
 
 # The last one: a server that waits for a lock looks now and then whether its client is still there.

@@ -61,7 +61,7 @@ def save_contacts(session: Session, account_id: int, records: Iterable[Customer 
 
 
 def _hold_contacts(session: Session, account_id: int, emails: Sequence[str]) -> dict[str, tuple[int, Known]]:
-    """Lock those that are there, in the order of the addresses; their ids and what is known of them, by e-mail."""
+    """Lock those that are there, in the order they are named; their ids and what is known of them, by e-mail."""
     rows = run(session, _HOLD_CONTACTS, {"account": account_id, "emails": as_json(emails)})
     return {email: (contact_id, _recall(values, known_at)) for email, contact_id, known_at, *values in rows}
 
@@ -238,8 +238,9 @@ _INSERT_CONTACTS = f"""
     order by email on conflict do nothing returning email, id
 """
 _HOLD_CONTACTS = f"""
-    select email, id, known_at::text, {", ".join(FIELDS)}
-    from contacts where account_id = %(account)s and {_AMONG} order by email for update
+    select c.* from json_array_elements_text(cast(%(emails)s as json)) e cross join lateral (
+        select email, id, known_at::text, {", ".join(FIELDS)} from contacts where account_id = %(account)s and email = e limit 1 for update
+    ) c
 """
 _CHANGE_CONTACTS = f"""
     update contacts k set {", ".join(f"{c} = r.{c}" for c in (*FIELDS, "known_at"))}

@@ -56,12 +56,23 @@ def test_a_statement_without_an_answer_fails_in_time_and_the_next_transaction_ge
     assert backend_of(impatient) > 0
 
 
-def test_a_line_that_fell_silent_in_the_pool_is_replaced(impatient: Database) -> None:
+def test_a_line_that_fell_silent_in_the_pool_is_replaced(impatient: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connector.store.db.TRUSTED_SECONDS", 0.2)
     first = backend_of(impatient)
     with silent(first):
+        time.sleep(0.25)
         second = backend_of(impatient)
 
     assert second != first
+
+
+def test_a_line_that_was_just_used_is_not_asked_whether_it_is_there(impatient: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connector.store.db.TRUSTED_SECONDS", 10.0)
+    first = backend_of(impatient)
+    with silent(first), pytest.raises(OperationalError):
+        backend_of(impatient)
+
+    assert backend_of(impatient) not in (0, first), "and its loss costs one transaction"
 
 
 def test_a_slow_answer_within_the_limit_is_waited_for(impatient: Database) -> None:
