@@ -21,7 +21,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "contracts": ("lint-imports",),
     "migrations": ("python", "-m", "tests.check_migrations"),
     "tests": ("pytest", "-q", "-n", "2", "--dist", "worksteal", "--cov", "--cov-branch", "--cov-report=", f"--ignore={CASES}"),
-    "chaos": ("pytest", "-q", "-n", "2", "--dist", "load", CASES),
+    "chaos": ("pytest", "-q", "-n", "3", "--dist", "load", CASES),
     "coverage": ("coverage", "report", "--fail-under=95"),
     "pure coverage": ("coverage", "report", "--fail-under=100", f"--include={PURE}"),
 }

@@ -32,7 +32,10 @@ def main() -> int:
     if given.one:
         return run_one(next(case for case in CASES if case.name == given.one), size, seed, given.out)
     cases = [case for case in CASES if not given.wanted or {case.name, *case.ids} & set(given.wanted)]
-    if given.list or not cases:
+    unknown = set(given.wanted) - {name for case in cases for name in (case.name, *case.ids)}
+    if unknown:
+        print(f"no such case: {', '.join(sorted(unknown))}; there are:")
+    if given.list or unknown or not cases:
         for case in CASES:
             print(f"{case.name:<24}{' '.join(case.ids)}{'  (alone)' if case.alone else ''}")
         return 0 if given.list else 2

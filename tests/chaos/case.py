@@ -15,10 +15,12 @@ class Case:
     """
     One story with faults. `run(size, seed, directory)` gets a fresh directory and returns a row for each id it proves.
 
-    `alone`: its figure is a timing, so nothing else may run beside it.
+    `alone`: its figure is a timing, so nothing else may run beside it when timings count. `seconds`: about how long a tenth of it
+    takes; whoever runs several begins with the longest.
     """
 
     name: str
     ids: tuple[str, ...]
     run: Run
     alone: bool = False
+    seconds: float = 30.0

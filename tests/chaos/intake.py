@@ -70,6 +70,8 @@ class Trouble:
         self._thread.join(120)
         if self._error is not None:
             raise self._error
+        if self._thread.is_alive():
+            raise TimeoutError("trouble that was begun did not end within two minutes")
 
     def _work(self) -> None:
         try:

@@ -1,51 +1,43 @@
 """
-Roles at once: a process that has loaded our code and turns into a role by forking.
+Processes at once: one that has loaded our code turns into another by forking.
 
-Loading costs more than a second of processor time, and a case may kill hundreds of roles. What comes out is an ordinary
-process that runs `connector web|worker|scheduler` with its own environment, output and process id. If whoever asked for them
-dies, the nursery kills its children and ends.
+Loading costs some two seconds of processor time, and a case may kill hundreds of roles. What comes out is an ordinary process
+that runs `connector web|worker|scheduler` with its own environment, output and process id. If whoever asked for them dies, the
+nursery kills its children and ends.
 """
 
 import contextlib
 import json
 import os
+import pkgutil
 import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from connector.cli import app
 from connector.cli import process as _loaded  # noqa: F401 - what every role would load first
+from tests.chaos import skewed
 
 READY_SECONDS = 120.0
 ROOT = Path(__file__).resolve().parents[2]
 """Where the program lies."""
+_own: "Nursery | None" = None
 
 
 class Nursery:
     """The way to such a process. Thread-safe; close() it at the end."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, line: socket.socket, process: "subprocess.Popen[bytes] | Forked", log: Path) -> None:
+        self._line = line
+        self._process = process
         self._log = log
-        ours, theirs = socket.socketpair()
-        self._line = ours
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-        with log.open("ab") as output, theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.nursery", str(theirs.fileno())],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                pass_fds=[theirs.fileno()],
-            )
-        self._codes: dict[int, int] = {}
+        self._ends: dict[int, tuple[int, float]] = {}
         self._born: list[int] = []
         self._changed = threading.Condition()
         self._asking = threading.Lock()
@@ -53,32 +45,37 @@ class Nursery:
         self._reader = threading.Thread(target=self._listen, name="nursery", daemon=True)
         self._reader.start()
 
-    def start(self, kind: str, environment: Mapping[str, str], log: Path) -> "Forked":
-        """One more role. Raises RuntimeError with the nursery's last words if it is dead."""
-        request = json.dumps({"kind": kind, "environment": dict(environment), "log": str(log)})
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path, skew_seconds: float = 0) -> "Forked":
+        """
+        `connector ARGUMENTS…`, e.g. a role; its own clocks may be wrong. Raises RuntimeError with the nursery's last words if it is dead.
+        """
+        return self.bear({"arguments": list(arguments), "environment": dict(environment), "log": str(log), "skew": skew_seconds})
+
+    def bear(self, wanted: Mapping[str, object]) -> "Forked":
+        """A process that gets these words. Raises RuntimeError with the nursery's last words if it is dead."""
         with self._asking:
             with contextlib.suppress(OSError):
-                self._line.sendall(request.encode() + b"\n")
+                self._line.sendall(json.dumps(wanted).encode() + b"\n")
             with self._changed:
                 self._changed.wait_for(lambda: self._born or self._ended, READY_SECONDS)
                 if not self._born:
-                    raise RuntimeError(f"no role can be started: {self._log.read_text(errors='replace')[-2000:]}")
-                return Forked(self, self._born.pop(0))
+                    raise RuntimeError(f"no process can be started: {self._log.read_text(errors='replace')[-2000:]}")
+                return Forked(self._born.pop(0), self)
 
-    def code_of(self, pid: int, seconds: float = 2.0) -> int | None:
-        """How a role of ours ended, once it has; None while it lives."""
+    def end_of(self, pid: int, seconds: float = 2.0) -> tuple[int, float] | None:
+        """How a process of ours ended and how many seconds of processors it and its children took; None while it lives."""
         with self._changed:
-            self._changed.wait_for(lambda: pid in self._codes or self._ended, seconds)
-            return self._codes.get(pid)
+            self._changed.wait_for(lambda: pid in self._ends or self._ended, seconds)
+            return self._ends.get(pid)
 
     def close(self) -> None:
-        """End it, and whatever role is left."""
+        """End it, and whatever process is left."""
         with contextlib.suppress(OSError):
             self._line.shutdown(socket.SHUT_RDWR)
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._process.send_signal(signal.SIGKILL)
             self._process.wait(10)
         self._reader.join(5)
         self._line.close()
@@ -91,7 +88,7 @@ class Nursery:
                     if "born" in told:
                         self._born.append(told["born"])
                     else:
-                        self._codes[told["ended"]] = told["code"]
+                        self._ends[told["ended"]] = told["code"], told["cpu"]
                     self._changed.notify_all()
         with self._changed:
             self._ended = True
@@ -99,10 +96,15 @@ class Nursery:
 
 
 class Forked:
-    """A role that came out of a nursery, with the part of Popen's words that we use; safe against reused process ids."""
+    """
+    A process that came out of a nursery (or, without one, out of this very process), with the part of Popen's words that we use;
+    safe against reused process ids.
+    """
 
-    def __init__(self, nursery: Nursery, pid: int) -> None:
+    def __init__(self, pid: int, nursery: Nursery | None = None) -> None:
         self.pid = pid
+        self.cpu_seconds = 0.0
+        """What it and its children took of the processors; known once it has ended."""
         self._nursery = nursery
         self._code: int | None = None
         try:
@@ -118,7 +120,7 @@ class Forked:
         """Wait for its end. Raises subprocess.TimeoutExpired."""
         if self._code is None:
             if not self._is_over(timeout):
-                raise subprocess.TimeoutExpired(f"role {self.pid}", timeout)
+                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
             return self._finish()
         return self._code
 
@@ -136,12 +138,65 @@ class Forked:
         return bool(poll.poll(seconds * 1000))
 
     def _finish(self) -> int:
-        code = self._nursery.code_of(self.pid)
-        self._code = -signal.SIGKILL if code is None else code
+        if self._nursery is None:
+            told: tuple[int, float] | None = (os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1]), 0.0)
+        else:
+            told = self._nursery.end_of(self.pid)
+        self._code, self.cpu_seconds = told or (-signal.SIGKILL, 0.0)
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
         return self._code
+
+
+def spawned(log: Path, module: str = "tests.chaos.nursery", environment: Mapping[str, str] | None = None) -> Nursery:
+    """A nursery that loads everything by itself, in a session of its own; without an `environment` it has next to none."""
+    ours, theirs = socket.socketpair()
+    with log.open("ab") as output, theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, str(theirs.fileno())],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], **(environment or {}), "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[theirs.fileno()],
+            start_new_session=environment is not None,
+        )
+    return Nursery(ours, process, log)
+
+
+def fork_own(log: Path) -> Nursery:
+    """
+    From now on this process has a nursery of its own, out of what is loaded here; it is returned, and `own()` tells it.
+
+    In the nursery and in what comes out of it this raises SystemExit: whoever calls it must let that through. Raises
+    RuntimeError if there are threads already, which a fork would leave behind.
+    """
+    global _own
+    if threading.active_count() > 1:
+        raise RuntimeError("only a process without threads can become a nursery")
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        live(theirs)
+        raise SystemExit(0)
+    theirs.close()
+    _own = Nursery(ours, Forked(pid), log)
+    return _own
+
+
+def own() -> Nursery | None:
+    """The nursery of this process, if it has one."""
+    return _own
+
+
+def live(line: socket.socket) -> None:
+    """Be a nursery until the end of the line; in a child, be what was asked for."""
+    wanted = serve(line)
+    if wanted is not None:
+        become(wanted, line)
 
 
 def serve(line: socket.socket) -> dict[str, Any] | None:
@@ -182,32 +237,39 @@ def serve(line: socket.socket) -> dict[str, Any] | None:
 
 def _bury(line: socket.socket, living: set[int]) -> None:
     for pid in list(living):
-        ended, status = os.waitpid(pid, os.WNOHANG)
+        ended, status, used = os.wait4(pid, os.WNOHANG)
         if ended:
             living.discard(pid)
-            _tell(line, {"ended": pid, "code": os.waitstatus_to_exitcode(status)})
+            _tell(line, {"ended": pid, "code": os.waitstatus_to_exitcode(status), "cpu": used.ru_utime + used.ru_stime})
 
 
-def _tell(line: socket.socket, what: dict[str, int]) -> None:
+def _tell(line: socket.socket, what: dict[str, float]) -> None:
     with contextlib.suppress(OSError):
         line.sendall(json.dumps(what).encode() + b"\n")
 
 
 def become(wanted: dict[str, Any], line: socket.socket) -> None:
-    """In a child: be `connector KIND`, with its output in a file and nothing of the nursery's."""
-    line.close()
-    log = os.open(wanted["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
+    """In a child: be `connector ARGUMENTS…`, or one call of a function of ours, with a file for output and nothing of the nursery's."""
+    leave(line, Path(wanted["log"]))
+    if "call" in wanted:
+        pkgutil.resolve_name(wanted["call"])(**wanted["words"])
+        return
     os.environ.clear()
     os.environ.update(wanted["environment"])
-    sys.argv = ["connector", wanted["kind"]]
+    if wanted["skew"]:
+        skewed.begin(wanted["skew"])
+    sys.argv = ["connector", *wanted["arguments"]]
     app()
 
 
+def leave(line: socket.socket, log: Path) -> None:
+    """In a child: nothing of the nursery's is ours any more, and what we say goes to a file."""
+    line.close()
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+
+
 if __name__ == "__main__":
-    connection = socket.socket(fileno=int(sys.argv[1]))
-    what = serve(connection)
-    if what is not None:
-        become(what, connection)
+    live(socket.socket(fileno=int(sys.argv[1])))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 SHOWN = 5
 LATE = "late: "
+SUMMED = ("seconds", "cpu")
+"""Figures of time: of the clock, and of all processors."""
 
 
 @dataclass
@@ -72,15 +74,15 @@ def some(sentences: Sequence[str], most: int = SHOWN) -> str:
 
 
 def merged(rows: Iterable[Row]) -> list[Row]:
-    """One row for each id, in the order of ids: what several cases say of the same id is added up."""
+    """One row for each id, in the order of ids: what several cases say of it is added up, and who of them proved nothing is named."""
     found: dict[str, Row] = {}
     for row in rows:
         one = found.setdefault(row.id, Row(row.id, row.title, 0, 0, [], row.seed))
         one.trials += row.trials
         one.faults += row.faults
-        one.violations += row.violations
-        seconds = int(one.figures.get("seconds", 0)) + int(row.figures.get("seconds", 0))
-        one.figures |= row.figures | ({"seconds": str(seconds)} if seconds else {})
+        one.violations += row.violations or ([] if row.is_green else [row.trouble])
+        sums = {name: int(one.figures.get(name, 0)) + int(row.figures.get(name, 0)) for name in SUMMED}
+        one.figures |= row.figures | {name: str(value) for name, value in sums.items() if value}
         one.not_run = one.not_run or row.not_run
     return sorted(found.values(), key=lambda row: row.id)
 

@@ -6,7 +6,6 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -14,13 +13,10 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from connector.store.embedded import LAUNCH
-from connector.store.embedded_home import NAME, SH
 from tests.chaos.nursery import Forked, Nursery
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = Path("/proc/")
-PLAIN = ("-c", "from connector.cli import app; app()")
 
 
 def fixed_port(rng: random.Random) -> int:
@@ -36,15 +32,13 @@ def fixed_port(rng: random.Random) -> int:
 
 class Role:
     """
-    One process: `connector web|worker|scheduler`. `name` is e.g. `web-0`; `port` is where a web listens (else 0), for good.
-    With a `nursery` it starts at once, by a fork of what is loaded there.
+    One process: `connector web|worker|scheduler`, by a fork of what is loaded in a nursery. `name` is e.g. `web-0`; `port` is where
+    a web listens (else 0), for good.
 
     Whatever it writes goes to the file `log`. Safe to use from several threads.
     """
 
-    def __init__(
-        self, kind: str, number: int, environment: Mapping[str, str], directory: Path, port: int = 0, nursery: Nursery | None = None
-    ) -> None:
+    def __init__(self, kind: str, number: int, environment: Mapping[str, str], directory: Path, nursery: Nursery, port: int = 0) -> None:
         self.kind = kind
         self.name = f"{kind}-{number}"
         self.port = port
@@ -54,7 +48,7 @@ class Role:
         if port:
             self._environment["PORT"] = str(port)
         self._nursery = nursery
-        self._process: subprocess.Popen[bytes] | Forked | None = None
+        self._process: Forked | None = None
         self._lock = threading.RLock()
 
     @property
@@ -81,12 +75,8 @@ class Role:
         with self._lock:
             if self.is_alive:
                 return
-            self._let_go()
             full = {**self._environment, **(environment or {})}
-            if self._nursery is not None and not skew_seconds:
-                self._process = self._nursery.start(self.kind, full, self.log)
-            else:
-                self._process = self._spawn(skew_seconds, full)
+            self._process = self._nursery.start([self.kind], full, self.log, skew_seconds)
             self.starts += 1
 
     def wait_ready(self, seconds: float = 30.0) -> bool:
@@ -135,7 +125,6 @@ class Role:
             self.signal(signal.SIGKILL)
             if self._process is not None:
                 self._process.wait(10)
-            self._let_go()
             return was_alive
 
     def freeze(self) -> None:
@@ -157,9 +146,7 @@ class Role:
                 took = max(seconds, time.monotonic() - began)
                 self.kill()
                 return took
-        took = time.monotonic() - began
-        self._let_go()
-        return took
+        return time.monotonic() - began
 
     def end(self) -> None:
         """Gone, whatever its state is."""
@@ -173,19 +160,3 @@ class Role:
         with self.log.open("rb") as file:
             file.seek(max(0, self.log.stat().st_size - 20_000))
             return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
-
-    def _spawn(self, skew_seconds: float, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-        how = ("-m", "tests.chaos.skewed", str(skew_seconds)) if skew_seconds else PLAIN
-        command = [SH, "-c", LAUNCH, NAME, sys.executable, *how, self.kind]
-        with self.log.open("ab") as output:
-            return subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=output)
-
-    def _let_go(self) -> None:
-        """Tell the watcher beside an ended process that nothing is left to end."""
-        process = self._process
-        if isinstance(process, subprocess.Popen) and process.stdin is not None and not process.stdin.closed:
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(b"ended\n")
-                process.stdin.flush()
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.close()

@@ -9,11 +9,13 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from connector.store.embedded_home import ELSEWHERE
+from tests.chaos import nursery
 from tests.chaos.case import Case
 from tests.chaos.report import Row, load_rows, print_table, save_rows
 from tests.chaos.size import Size
@@ -39,13 +41,15 @@ def run_one(case: Case, size: Size, seed: int, out: Path | None) -> int:
 
 
 def rows_of(case: Case, size: Size, seed: int, directory: Path) -> list[Row]:
-    """The rows of a case: its own, and a red one for each id that it owes us or if it raised."""
+    """The rows of a case: its own, and a red one for each id that it owes us (unless it could not run here) or if it raised."""
     Path(directory).chmod(0o711)
     try:
         rows = list(case.run(size, seed, directory))
     except Exception as error:
         traceback.print_exc()
         return failed_rows(case, seed, f"the case raised {type(error).__name__}: {error}")
+    if rows and all(row.not_run for row in rows):
+        return rows
     missing = [name for name in case.ids if name not in {row.id for row in rows}]
     return [*rows, *(Row(name, case.name, 0, 0, ["the case says nothing of this id"], seed) for name in missing)]
 
@@ -58,9 +62,9 @@ def failed_rows(case: Case, seed: int, sentence: str) -> list[Row]:
 def run_all(cases: Sequence[Case], size: Size, seed: int) -> list[Row]:
     """Run cases as processes: first the loud ones two at a time, then those that must be alone, one by one."""
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="connector-chaos-") as directory:
+    with tempfile.TemporaryDirectory(prefix="connector-chaos-") as directory, seedbed(Path(directory)) as bed:
         for slots, chosen in ((SLOTS, [case for case in cases if not case.alone]), (1, [case for case in cases if case.alone])):
-            waiting = [Child(case, size, seed, Path(directory)) for case in chosen]
+            waiting = [Child(case, size, seed, Path(directory), bed) for case in chosen]
             _work_off(waiting, slots)
             rows += [row for child in waiting for row in child.rows]
     return rows
@@ -85,6 +89,24 @@ def _work_off(children: "Sequence[Child]", slots: int) -> None:
         thread.join()
 
 
+@dataclass(frozen=True, slots=True)
+class Seedbed:
+    """Where cases come from, all of them loaded; and where the database lies that their servers begin with."""
+
+    nursery: nursery.Nursery
+    template: Path
+
+
+@contextmanager
+def seedbed(directory: Path, template: Path | None = None) -> Iterator[Seedbed]:
+    """Until the end of the block. Several of them may share the directory of one `template`."""
+    made = nursery.spawned(directory / "seedbed.log", "tests.chaos.seedbed", os.environ)
+    try:
+        yield Seedbed(made, template or directory / "template")
+    finally:
+        made.close()
+
+
 @dataclass
 class Child:
     """A case as a process of its own, with a time limit."""
@@ -93,6 +115,7 @@ class Child:
     size: Size
     seed: int
     directory: Path
+    bed: Seedbed
 
     def __post_init__(self) -> None:
         self.limit = max(LEAST_LIMIT_SECONDS, LIMIT_SECONDS * self.size.share)
@@ -101,30 +124,30 @@ class Child:
     def run(self) -> None:
         """Run it to its end, or end it; afterwards `rows` say what came of it."""
         out, log = self.directory / f"{self.case.name}.json", self.directory / f"{self.case.name}.log"
+        log.touch()
         began = time.monotonic()
-        arguments = ["--one", self.case.name, "--seed", str(self.seed), "--share", str(self.size.share), "--out", str(out)]
-        with log.open("wb") as output:
-            command = [sys.executable, "-m", "tests.chaos", *arguments]
-            process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
-            try:
-                process.wait(self.limit)
-            except subprocess.TimeoutExpired:
-                process.terminate()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(GRACE_SECONDS)
-            finally:
-                # Its session holds nobody but what it started itself; a stack that was taken apart has left it empty.
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        words = {"case": self.case.name, "seed": self.seed, "share": self.size.share, "out": str(out), "log": str(log)}
+        process = self.bed.nursery.bear({**words, "template": str(self.bed.template)})
+        try:
+            process.wait(self.limit)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE_SECONDS)
+        finally:
+            # Its session holds nobody but what it started itself; a stack that was taken apart has left it empty.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            code = process.wait(GRACE_SECONDS)
         seconds = time.monotonic() - began
         said = log.read_text(encoding="utf-8", errors="replace").strip()
         if out.exists():
             self.rows = load_rows(out)
             for row in self.rows:
                 row.figures.setdefault("seconds", f"{seconds:.0f}")
+                row.figures.setdefault("cpu", f"{process.cpu_seconds:.0f}")
         else:
-            reason = f"overran its limit of {self.limit:.0f} s" if seconds >= self.limit else f"ended with code {process.returncode}"
+            reason = f"overran its limit of {self.limit:.0f} s" if seconds >= self.limit else f"ended with code {code}"
             self.rows = failed_rows(self.case, self.seed, f"the case {reason}: {said[-1500:]}")
         state = "ok" if all(row.is_green for row in self.rows) else "RED"
         print(f"{state:<4}{self.case.name:<24}{' '.join(row.id for row in self.rows)}  {seconds:.0f} s", flush=True)

@@ -13,6 +13,7 @@ import redis
 
 from connector.store.embedded import LAUNCH, SETTINGS
 from connector.store.embedded_home import NAME, SH, Home, make_temporary_home
+from tests.chaos import template
 from tests.chaos.proxy import FaultProxy
 from tests.valkey import BINARY
 
@@ -32,7 +33,7 @@ class Postgres:
     A crash-safe PostgreSQL on 127.0.0.1. `url` leads to it directly, `proxied_url` through its proxy.
 
     With `directory` its data lives there (it must be empty and reachable by every account), else in a fresh home that is
-    deleted at the end.
+    deleted at the end. `is_migrated`: its database came with all tables, see `template`.
     """
 
     def __init__(self, port: int, directory: Path | None = None, settings: dict[str, str] | None = None) -> None:
@@ -44,6 +45,7 @@ class Postgres:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.RLock()
         try:
+            self.is_migrated = template.copy_into(self._home)
             self._home.prepare()
             self.data = self._home.data if directory is None else self._move_to(directory)
         except BaseException:
@@ -57,9 +59,8 @@ class Postgres:
 
     @property
     def proxied_url(self) -> str:
-        """The same through the proxy; what the roles use."""
-        assert self.proxy is not None
-        return self.url_at(self.proxy.port)
+        """What the roles use: through the proxy if there is one."""
+        return self.url_at(self.proxy.port if self.proxy is not None else self.port)
 
     def url_at(self, port: int, database: str = NAME) -> str:
         """The URL at another port or of another database."""
@@ -90,7 +91,8 @@ class Postgres:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"PostgreSQL did not start: {self.last_words()}")
                 time.sleep(0.02)
-            self._ensure_database()
+            if not self.is_migrated:
+                self._ensure_database()
 
     def stop_immediately(self) -> None:
         """As if the power went: no checkpoint, no farewell; what was not flushed is gone."""
@@ -141,7 +143,7 @@ class Postgres:
 
     def _is_ready(self) -> bool:
         try:
-            psycopg.connect(self.url_at(self.port, "postgres"), connect_timeout=5).close()
+            psycopg.connect(self.url if self.is_migrated else self.url_at(self.port, "postgres"), connect_timeout=5).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -188,9 +190,8 @@ class Redis:
 
     @property
     def proxied_url(self) -> str:
-        """Through the proxy; what the roles use."""
-        assert self.proxy is not None
-        return f"redis://127.0.0.1:{self.proxy.port}/0"
+        """What the roles use: through the proxy if there is one."""
+        return f"redis://127.0.0.1:{self.proxy.port if self.proxy is not None else self.port}/0"
 
     @property
     def pid(self) -> int:

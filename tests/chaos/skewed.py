@@ -1,8 +1,8 @@
 """
-A role whose own clocks are wrong: `python -m tests.chaos.skewed SECONDS ROLE`.
+A process whose own clocks are wrong.
 
-`time.time`, `time.time_ns`, and `datetime.now/utcnow/today` as our modules see them run SECONDS ahead (or behind), and jump as
-far again on SIGUSR1. Monotonic clocks stay right, as they do on a machine whose clock is set.
+`time.time` and `time.time_ns` as everybody sees them, and `datetime.now/utcnow/today` as our modules see them, run ahead (or
+behind), and jump as far again on SIGUSR1. Monotonic clocks stay right, as they do on a machine whose clock is set.
 """
 
 import datetime as datetimes
@@ -53,11 +53,23 @@ class SkewedDatetime(RealDatetime, metaclass=_Kind):
         return cls.now()
 
 
+def begin(seconds: float) -> None:
+    """From now on this process's clocks are wrong; call it when everything is loaded."""
+    skew_time(seconds)
+    assert skew_datetime() > 0
+    signal.signal(signal.SIGUSR1, lambda *_: jump(seconds))
+
+
 def skew_time(seconds: float) -> None:
-    """`time.time` for everybody; before anybody else has taken hold of it."""
+    """`time.time` and `time.time_ns` for everybody, also for who has taken hold of them by a name of its own."""
     _Skew.seconds = seconds
-    time.time = lambda: _real_time() + _Skew.seconds
-    time.time_ns = lambda: _real_time_ns() + int(_Skew.seconds * 1e9)
+    wrong = {_real_time: lambda: _real_time() + _Skew.seconds, _real_time_ns: lambda: _real_time_ns() + int(_Skew.seconds * 1e9)}
+    for module in list(sys.modules.values()):
+        if module is sys.modules[__name__]:
+            continue
+        for name, value in list(vars(module).items()):
+            if value is _real_time or value is _real_time_ns:
+                setattr(module, name, wrong[value])
 
 
 def skew_datetime() -> int:
@@ -72,14 +84,3 @@ def skew_datetime() -> int:
 def jump(seconds: float) -> None:
     """Set the clocks so much further."""
     _Skew.seconds += seconds
-
-
-if __name__ == "__main__":
-    amount, role = float(sys.argv[1]), sys.argv[2]
-    skew_time(amount)
-    # Only now: whatever these load must find the wrong clock.
-    from connector.cli import process
-
-    assert skew_datetime() > 0
-    signal.signal(signal.SIGUSR1, lambda *_: jump(amount))
-    process.run(getattr(process, role))

@@ -1,10 +1,13 @@
 """The supervisor: PostgreSQL, Redis, an SMTP sink, a fault proxy before each, and the roles as processes."""
 
+import os
 import random
+import signal
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,9 +24,9 @@ from connector.store.db import Database
 from connector.store.sealed import Vault
 from connector.web.composition import Composition, compose
 from sync.services import Services
-from tests.chaos.nursery import Nursery
+from tests.chaos import nursery
 from tests.chaos.proxy import FaultProxy
-from tests.chaos.roles import Role, fixed_port
+from tests.chaos.roles import ROOT, Role, fixed_port
 from tests.chaos.servers import Postgres, Redis
 from tests.chaos.sink import SmtpSink
 from tests.conftest import SEALING_KEY, install
@@ -45,20 +48,33 @@ class SeededShop:
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
-    """What stands between the roles and their servers."""
+    """What stands between the roles and those of their servers whose lines shall be spoilt."""
 
-    postgres: FaultProxy
-    redis: FaultProxy
-    smtp: FaultProxy
+    before: Mapping[str, FaultProxy]
+
+    @property
+    def postgres(self) -> FaultProxy:
+        """Before the database. Raises KeyError, as the others do, if the stack was not asked for it."""
+        return self.before["postgres"]
+
+    @property
+    def redis(self) -> FaultProxy:
+        """Before the doorbell."""
+        return self.before["redis"]
+
+    @property
+    def smtp(self) -> FaultProxy:
+        """Before the mail server."""
+        return self.before["smtp"]
 
     @property
     def faults(self) -> int:
         """What all of them spoilt so far."""
-        return self.postgres.faults + self.redis.faults + self.smtp.faults
+        return sum(proxy.faults for proxy in self.before.values())
 
     def heal(self) -> None:
         """Spoil nothing more."""
-        for proxy in (self.postgres, self.redis, self.smtp):
+        for proxy in self.before.values():
             proxy.heal()
 
 
@@ -66,8 +82,10 @@ class Stack:
     """
     A context manager: everything runs on loopback inside the block and is ended by its process id after it.
 
-    `environment` is added to every role's; `postgres_directory` is where the database lives instead of a fresh directory. With
-    `automation=False` the shops' automations stay off. With `start=False` no role is started: do it by `Role.start()`.
+    `spoilt` names the servers (`postgres`, `redis`, `smtp`) that the roles reach through a proxy only; a proxy costs as much of a
+    processor as a role does. `environment` is added to every role's; `postgres_directory` is where the database lives instead of
+    a fresh directory. With `automation=False` the shops' automations stay off. With `start=False` no role is started: do it by
+    `Role.start()`.
     """
 
     def __init__(
@@ -79,6 +97,7 @@ class Stack:
         worker: int = 1,
         scheduler: int = 1,
         shops: int = 1,
+        spoilt: Collection[str] = (),
         environment: Mapping[str, str] | None = None,
         postgres_directory: Path | None = None,
         postgres_settings: Mapping[str, str] | None = None,
@@ -90,6 +109,7 @@ class Stack:
         self.shops: list[SeededShop] = []
         self._counts = {"web": web, "worker": worker, "scheduler": scheduler}
         self._shop_count = shops
+        self._spoilt = spoilt
         self._environment = dict(environment or {})
         self._postgres_directory = postgres_directory
         self._postgres_settings = dict(postgres_settings or {})
@@ -155,6 +175,17 @@ class Stack:
         """The Settings of `composition()`."""
         direct = {"DATABASE_URL": self.postgres.url, "REDIS_URL": self.redis.url, "SMTP_URL": f"smtp://127.0.0.1:{self.sink.port}"}
         return Settings.model_validate({name.lower(): value for name, value in {**self.shared, **direct}.items()})
+
+    def command(self, *arguments: str, seconds: float = 60.0) -> tuple[int, str]:
+        """`connector ARGUMENTS…`, as an operator types it past the proxies: its exit code and what it said."""
+        log = self.directory / f"{arguments[0]}-{time.monotonic_ns()}.log"
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **self.shared, "DATABASE_URL": self.postgres.url}
+        process = self.nursery.start(arguments, environment, log)
+        try:
+            return process.wait(seconds), log.read_text(encoding="utf-8", errors="replace")
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            raise
 
     def now(self) -> datetime:
         """The database's instant."""
@@ -223,7 +254,7 @@ class Stack:
         """One more role of that kind, not started yet; it ends with the stack."""
         listed: list[Role] = getattr(self, kind)
         port = fixed_port(self._port_rng) if kind == "web" else 0
-        role = Role(kind, len(listed), self.shared, self.directory, port, self._nursery)
+        role = Role(kind, len(listed), self.shared, self.directory, self.nursery, port)
         self._exit.callback(role.end)
         listed.append(role)
         return role
@@ -236,9 +267,13 @@ class Stack:
         self._exit.callback(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(SWITCH_SECONDS)
 
+    def _spawn_nursery(self) -> nursery.Nursery:
+        made = nursery.spawned(self.directory / "nursery.log")  # it loads while the servers start
+        self._exit.callback(made.close)
+        return made
+
     def _start_servers(self) -> None:
-        self._nursery = Nursery(self.directory / "nursery.log")  # it loads while the servers start
-        self._exit.callback(self._nursery.close)
+        self.nursery = nursery.own() or self._spawn_nursery()
         self._port_rng = random.Random()  # two runs of one seed may share the machine
         self.postgres = Postgres(fixed_port(self._port_rng), self._postgres_directory, self._postgres_settings)
         self._exit.callback(self.postgres.remove)
@@ -248,16 +283,11 @@ class Stack:
         self.redis.start()
         self.sink = SmtpSink(fixed_port(self._port_rng)).start()
         self._exit.callback(self.sink.stop)
-        ports = (self.postgres.port, self.redis.port, self.sink.port)
-        made = [FaultProxy(port, fixed_port(self._port_rng), rng=random.Random(self.rng.random())).start() for port in ports]
-        for proxy in made:
-            self._exit.callback(proxy.stop)
-        self.proxies = Proxies(*made)
-        self.postgres.proxy, self.redis.proxy = self.proxies.postgres, self.proxies.redis
+        self._place_proxies()
         self.shared = {
             "DATABASE_URL": self.postgres.proxied_url,
             "REDIS_URL": self.redis.proxied_url,
-            "SMTP_URL": f"smtp://127.0.0.1:{self.proxies.smtp.port}",
+            "SMTP_URL": f"smtp://127.0.0.1:{self.proxies.before['smtp'].port if 'smtp' in self._spoilt else self.sink.port}",
             "MAIL_FROM": "Chaos <chaos@connector.test>",
             "PUBLIC_URL": "https://connector.test",
             "SANDBOX": "true",
@@ -270,8 +300,19 @@ class Stack:
             **self._environment,
         }
 
+    def _place_proxies(self) -> None:
+        ports = {"postgres": self.postgres.port, "redis": self.redis.port, "smtp": self.sink.port}
+        made = {
+            name: FaultProxy(ports[name], fixed_port(self._port_rng), rng=random.Random(self.rng.random())).start() for name in self._spoilt
+        }
+        for proxy in made.values():
+            self._exit.callback(proxy.stop)
+        self.proxies = Proxies(made)
+        self.postgres.proxy, self.redis.proxy = made.get("postgres"), made.get("redis")
+
     def _seed(self) -> None:
-        migrate.upgrade(self.postgres.url, sandbox=True)
+        if not self.postgres.is_migrated:
+            migrate.upgrade(self.postgres.url, sandbox=True)
         self._database = Database(self.postgres.url, pool_size=2)
         self._exit.callback(self._database.close)
         for number in range(self._shop_count):

@@ -13,12 +13,14 @@ from connector import clock as own_clock
 from connector.config import Settings
 from connector.store import clock, deliveries, migrate, retention
 from connector.store.db import Database, app_now
-from connector.store.embedded import start_temporary
+from connector.store.embedded import THROW_AWAY
 from connector.store.sealed import Vault
 from integrations.registry import make_platforms
 from integrations.transport import Transport
 from sync import apply
 from sync.services import Services
+from tests.chaos.roles import fixed_port
+from tests.chaos.servers import Postgres
 from tests.conftest import SEALING_KEY, SHOPIFY_SECRET, TestShop, install
 from tests.sync.stories import SHOPIFY, USUAL, WOO_STATUSES, tell_shopify, tell_woocommerce
 from tests.sync.world import Arrival, keep
@@ -31,8 +33,11 @@ _numbers = itertools.count()
 @contextmanager
 def empty_services(directory: Path) -> Iterator[Services]:
     """Background work on a fresh sandbox database, which is gone at the end. Nobody else works in it."""
-    with start_temporary() as server:
-        migrate.upgrade(server.url, sandbox=True)
+    server = Postgres(fixed_port(random.Random()), settings=THROW_AWAY)
+    try:
+        server.start()
+        if not server.is_migrated:
+            migrate.upgrade(server.url, sandbox=True)
         settings = Settings.model_validate(
             {
                 "database_url": server.url,
@@ -51,6 +56,8 @@ def empty_services(directory: Path) -> Iterator[Services]:
             transport.close()
             database.close()
             own_clock.set_offset(timedelta())
+    finally:
+        server.remove()
 
 
 def fresh_shop(services: Services, platform: str) -> TestShop:

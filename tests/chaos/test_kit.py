@@ -2,15 +2,24 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.chaos.__main__ import main
 from tests.chaos.case import Case
 from tests.chaos.cases import CASES
 from tests.chaos.report import Row, load_rows, merged, print_table, save_rows, too_late, write_json
-from tests.chaos.runner import ROOT, Child, rows_of
+from tests.chaos.runner import ROOT, Child, Seedbed, rows_of, seedbed
 from tests.chaos.size import FULL, TENTH, Size
+
+
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seedbed]:
+    """Where cases come from."""
+    with seedbed(tmp_path_factory.mktemp("seedbed")) as bed:
+        yield bed
 
 
 def row(trials: int = 10, faults: int = 3, **more: object) -> Row:
@@ -33,14 +42,20 @@ def test_what_could_not_run_is_red_in_ci_only(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_rows_of_one_id_are_added_up_and_survive_a_file(tmp_path: Path) -> None:
-    rows = [row(violations=["a"], figures={"seconds": "4"}), row(figures={"p99": "1 ms", "seconds": "5"}), row(id="RL-100")]
+    rows = [row(violations=["a"], figures={"seconds": "4", "cpu": "2"}), row(figures={"p99": "1 ms", "seconds": "5"}), row(id="RL-100")]
     save_rows(rows, tmp_path / "rows.json")
     assert load_rows(tmp_path / "rows.json") == rows
     added = merged(rows)
     assert [(one.id, one.trials, one.faults, one.violations) for one in added] == [("RL-100", 10, 3, []), ("RL-101", 20, 6, ["a"])]
-    assert added[1].figures == {"p99": "1 ms", "seconds": "9"}
+    assert added[1].figures == {"p99": "1 ms", "seconds": "9", "cpu": "2"}
     write_json(rows, tmp_path / "chaos.json")
     assert '"violations": 1' in (tmp_path / "chaos.json").read_text()
+
+
+def test_a_case_that_proved_nothing_is_not_hidden_by_others_of_the_same_id() -> None:
+    (added,) = merged([row(), row(faults=0)])
+    assert (added.trials, added.faults, added.is_green) == (20, 3, False)
+    assert "prove nothing" in added.violations[0]
 
 
 def test_many_violations_are_told_in_few_words() -> None:
@@ -69,16 +84,30 @@ def test_a_case_that_raises_or_keeps_silent_is_red_and_never_lost(tmp_path: Path
     assert [one.is_green for one in half] == [True, False]
 
 
-def test_a_case_that_overruns_its_limit_is_ended_and_red(tmp_path: Path) -> None:
-    child = Child(CASES[0], TENTH, 5, tmp_path)
-    child.limit = 0.2
+def test_a_case_that_cannot_run_here_owes_nothing(tmp_path: Path) -> None:
+    def not_run(size: Size, seed: int, directory: Path) -> list[Row]:
+        return [row(0, 0, not_run="needs root")]
+
+    rows = rows_of(Case("a", ("RL-101", "RL-102"), not_run), TENTH, 5, tmp_path)
+    assert [(one.id, one.not_run) for one in rows] == [("RL-101", "needs root")]
+
+
+def test_a_case_that_does_not_exist_is_no_green_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["chaos", "RL-101", "RL-000"])
+    assert main() == 2
+    assert "no such case: RL-000" in capsys.readouterr().out
+
+
+def test_a_case_that_overruns_its_limit_is_ended_and_red(tmp_path: Path, bed: Seedbed) -> None:
+    child = Child(CASES[0], TENTH, 5, tmp_path, bed)
+    child.limit = 0.0
     child.run()
     assert [row.id for row in child.rows] == list(CASES[0].ids)
     assert all("overran its limit" in row.violations[0] for row in child.rows)
 
 
-def test_a_case_whose_process_comes_to_nothing_is_red(tmp_path: Path) -> None:
-    child = Child(Case("no such case", ("RL-101",), lambda size, seed, directory: []), TENTH, 5, tmp_path)
+def test_a_case_whose_process_comes_to_nothing_is_red(tmp_path: Path, bed: Seedbed) -> None:
+    child = Child(Case("no such case", ("RL-101",), lambda size, seed, directory: []), TENTH, 5, tmp_path, bed)
     child.run()
     assert [(row.id, row.is_green) for row in child.rows] == [("RL-101", False)]
     assert "ended with code 1" in child.rows[0].violations[0]
@@ -87,6 +116,7 @@ def test_a_case_whose_process_comes_to_nothing_is_red(tmp_path: Path) -> None:
 def test_a_skewed_process_sees_a_wrong_clock_and_jumps_again() -> None:
     script = """
 import time
+from time import time as held
 from tests.chaos import skewed
 skewed.skew_time(3600)
 from connector import clock
@@ -94,7 +124,7 @@ from connector.store import keeping
 print(skewed.skew_datetime())
 from datetime import UTC, datetime
 real = datetime.now(UTC).timestamp()
-print(round(time.time() - real), round(clock.now().timestamp() - real), round(time.time_ns() / 1e9 - real))
+print(round(time.time() - real), round(clock.now().timestamp() - real), round(time.time_ns() / 1e9 - real), round(held() - real))
 skewed.jump(-7200)
 print(round(clock.now().timestamp() - real), round(datetime.now(UTC).timestamp() - real))
 assert type(clock.now()) is datetime and isinstance(clock.now(), keeping.datetime)
@@ -105,7 +135,7 @@ assert type(keeping.datetime.fromisoformat("2020-01-01T00:00:00+00:00")) is date
     assert done.returncode == 0, done.stderr
     count, first, second = done.stdout.splitlines()
     assert int(count) >= 2
-    assert first == "3600 3600 3600"
+    assert first == "3600 3600 3600 3600"
     assert second == "-3600 0"
 
 

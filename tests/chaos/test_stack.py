@@ -50,7 +50,7 @@ class Traffic:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for all of these tests: each leaves it healthy."""
-    with Stack(tmp_path_factory.mktemp("stack"), seed=1) as stack:
+    with Stack(tmp_path_factory.mktemp("stack"), seed=1, spoilt=["postgres", "redis", "smtp"]) as stack:
         yield stack
 
 

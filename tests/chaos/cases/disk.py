@@ -215,4 +215,4 @@ def _full_logs(size: Size, seed: int, directory: Path) -> list[Row]:
         return [row("RL-106", TITLE, len(driver.ledger.ok), len(felt), wrong, seed), auditor.row(1, seed)]
 
 
-CASE = Case("full-disk", ("RL-106", "RL-113"), run)
+CASE = Case("full-disk", ("RL-106", "RL-113"), run, seconds=42)

@@ -81,18 +81,14 @@ def run(size: Size, seed: int, directory: Path) -> list[Row]:
 
 
 def start(stack: Stack) -> None:
-    """
-    The roles, past the proxies: those are no faster than this process, and here it is the roles that are measured. Every shop's
-    one product is known, as a living shop's products are.
-    """
-    direct = {"DATABASE_URL": stack.postgres.url, "REDIS_URL": stack.redis.url, "SMTP_URL": f"smtp://127.0.0.1:{stack.sink.port}"}
+    """The roles, when every shop's one product is known, as a living shop's products are."""
     with stack.connect() as connection:
         connection.execute("""
             insert into products (public_id, shop_id, platform_id, title, is_deleted, read_at, source_version)
             select 'prd_' || id, id, '1010', 'Vase', false, app_now(), app_now() from shops
         """)
     for role in stack.roles:
-        role.start(environment=direct)
+        role.start()
     stack.wait_ready()
 
 
@@ -220,4 +216,4 @@ def percentile(times: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
-CASE = Case("fairness", ("RL-141",), run, alone=True)
+CASE = Case("fairness", ("RL-141",), run, alone=True, seconds=56)

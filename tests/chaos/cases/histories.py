@@ -286,4 +286,4 @@ def _watch(db: Database, shop: TestShop, name: str, before: Mapping[str, object]
     return after
 
 
-CASES = (Case("histories", ("RL-107",), run_histories), Case("late", ("RL-108",), run_late))
+CASES = (Case("histories", ("RL-107",), run_histories, seconds=35), Case("late", ("RL-108",), run_late, seconds=6))

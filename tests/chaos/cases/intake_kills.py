@@ -31,7 +31,7 @@ LOOK_SECONDS = 0.02
 def run_web_kills(size: Size, seed: int, directory: Path) -> list[Row]:
     """RL-101: a killer for each of two web processes under load; every acknowledged delivery is there afterwards."""
     total, kills = size.count(DELIVERIES), size.count(WEB_KILLS, least=5)
-    with Stack(directory, seed=seed, web=2, shops=3, automation=False) as stack:
+    with Stack(directory, seed=seed, web=2, shops=3, spoilt=["postgres"], automation=False) as stack:
         stack.proxies.postgres.delay_seconds = SLOW_SECONDS
         driver = Driver(stack.ports, Shoppers(stack.shops, stack.rng), RATE, total * 100, retries=2, rng=random.Random(seed))
         killers = [Trouble(partial(_kill_when_up, web), random.Random(f"{seed}:{web.name}"), 2.0, 5.0) for web in stack.web]
@@ -74,7 +74,7 @@ class Resumptions:
 def run_worker_kills(size: Size, seed: int, directory: Path) -> list[Row]:
     """RL-102: workers die in mid-batch while events flow; nothing stays behind, and each shop's batch goes on soon."""
     total, went_on, rng = size.count(EVENTS), Resumptions(), random.Random(f"{seed}:workers")
-    with Stack(directory, seed=seed, worker=WORKERS, shops=SHOPS, automation=False, start=False) as stack:
+    with Stack(directory, seed=seed, worker=WORKERS, shops=SHOPS, spoilt=["postgres"], automation=False, start=False) as stack:
         _start_with_names(stack)
         stack.proxies.postgres.delay_seconds = SLOW_SECONDS
         crowds = [Shoppers([shop], stack.rng) for shop in stack.shops]
@@ -148,6 +148,6 @@ def _note(went_on: Resumptions, seconds: float, shop: int, held: set[int]) -> No
 
 
 CASES = (
-    Case("web-kills", ("RL-101", "RL-113"), run_web_kills),
-    Case("worker-kills", ("RL-102", "RL-113"), run_worker_kills),
+    Case("web-kills", ("RL-101", "RL-113"), run_web_kills, seconds=25),
+    Case("worker-kills", ("RL-102", "RL-113"), run_worker_kills, seconds=20),
 )

@@ -1,8 +1,6 @@
 """RL-112: a delivery that fails each time hurts nobody else, ends in quarantine, and comes back once what was wrong is mended."""
 
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.chaos.case import Case
@@ -11,7 +9,6 @@ from tests.chaos.intake import Shoppers, absent, answers, audited, drive, row, s
 from tests.chaos.ledger import Ledger
 from tests.chaos.posts import Post, checkout_post
 from tests.chaos.report import Row, too_late
-from tests.chaos.roles import PLAIN, ROOT
 from tests.chaos.size import Size
 from tests.chaos.stack import SeededShop, Stack
 
@@ -101,15 +98,8 @@ def _judge_quarantine(stack: Stack, poisoned: set[bytes]) -> list[str]:
 
 def _replay(stack: Stack, shop: SeededShop) -> list[str]:
     """`connector replay SHOP`, as an operator types it."""
-    done = subprocess.run(
-        [sys.executable, *PLAIN, "replay", shop.domain],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), **stack.shared, "DATABASE_URL": stack.postgres.url},
-        capture_output=True,
-        timeout=60,
-        text=True,
-    )
-    return [] if done.returncode == 0 else [f"connector replay ended with {done.returncode}: {done.stdout[-300:]} {done.stderr[-300:]}"]
+    code, said = stack.command("replay", shop.domain)
+    return [] if code == 0 else [f"connector replay ended with {code}: {said[-600:]}"]
 
 
-CASE = Case("poison", ("RL-112", "RL-113"), run)
+CASE = Case("poison", ("RL-112", "RL-113"), run, seconds=45)

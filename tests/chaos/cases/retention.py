@@ -195,4 +195,4 @@ def _p99(times: Sequence[float]) -> float:
     return times[min(len(times) - 1, int(len(times) * 0.99))] if times else 0.0
 
 
-CASE = Case("retention", ("RL-145",), run, alone=True)
+CASE = Case("retention", ("RL-145",), run, alone=True, seconds=22)

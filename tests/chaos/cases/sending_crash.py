@@ -61,7 +61,7 @@ class Deaths:
         self._hit.clear()
         self._over.clear()
         self._point = point if point in SINK_POINTS else ""
-        child = Killable(self.plan(shops, point if point in OWN_POINTS else ""))
+        child = Killable(self.plan(shops, point if point in OWN_POINTS else ""), self.stack.nursery)
         try:
             reached = self._hit.wait(PATIENCE) if point in SINK_POINTS else child.wait(PATIENCE) == point
         finally:
@@ -120,7 +120,7 @@ def _let_others_finish(stack: Stack, deaths: Deaths, shops: list[int]) -> None:
     for pause in (LEASE + timedelta(seconds=1), timedelta(days=1), timedelta(days=2)):
         carts.step(services, pause)
         sweep.expire(services)
-        healthy = [Killable(deaths.plan(tuple(shops[start::2]))) for start in range(2)]
+        healthy = [Killable(deaths.plan(tuple(shops[start::2])), stack.nursery) for start in range(2)]
         for child in healthy:
             child.end(PATIENCE * 10)
 
@@ -171,4 +171,4 @@ def _row(found: list[MessageView], deaths: Deaths, stack: Stack, kills: int, see
     return Row("RL-122", "killed in mid-send", kills * len(POINTS), deaths.hits.total(), violations, seed, figures)
 
 
-CASE = Case("sending_crash", ("RL-122",), run)
+CASE = Case("sending_crash", ("RL-122",), run, seconds=30)

@@ -116,4 +116,4 @@ def _wire_times(sink: SmtpSink) -> dict[str, datetime]:
     return {mail.message_id.partition("@")[0]: datetime.fromtimestamp(mail.arrived_at + offset, UTC) for mail in sink.mails}
 
 
-CASE = Case("sending_orders", ("RL-121",), run, alone=True)
+CASE = Case("sending_orders", ("RL-121",), run, alone=True, seconds=16)

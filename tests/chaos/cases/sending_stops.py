@@ -202,6 +202,6 @@ def _after_suppression(stack: Stack, notes: Notes, messages: list[MessageView]) 
 
 
 CASES = (
-    Case("sending_stops", ("RL-125",), run_stops),
-    Case("sending_suppressed", ("RL-126",), run_suppressed),
+    Case("sending_stops", ("RL-125",), run_stops, seconds=9),
+    Case("sending_suppressed", ("RL-126",), run_suppressed, seconds=18),
 )

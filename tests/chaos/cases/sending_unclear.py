@@ -98,4 +98,4 @@ def _works_still(stack: Stack) -> list[str]:
     return [] if stack.sink.wait_for(before + 1, PATIENCE) else ["a fresh cart got no message: the silence before proves nothing"]
 
 
-CASE = Case("sending_unclear", ("RL-123",), run)
+CASE = Case("sending_unclear", ("RL-123",), run, seconds=18)

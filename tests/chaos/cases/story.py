@@ -182,4 +182,4 @@ def _last_words(stack: Stack) -> list[str]:
     return [f"{role.name} said last: {role.last_words(3)}" for role in stack.roles]
 
 
-CASE = Case("story", ("STORY",), run)
+CASE = Case("story", ("STORY",), run, seconds=40)

@@ -29,13 +29,15 @@ class Acting:
     """Acts under way. `join()` returns what went wrong with them: an act that failed is no fault."""
 
     thread: threading.Thread
+    planned: int
     wrong: list[str]
     done: int = 0
 
     def join(self, seconds: float) -> list[str]:
         """Wait for all of them."""
         self.thread.join(seconds)
-        return [*self.wrong, *(["not everybody had acted in time"] if self.thread.is_alive() else [])]
+        missing = self.planned - self.done - len(self.wrong)
+        return [*self.wrong, *([f"{missing} of {self.planned} people had not acted in time"] if missing else [])]
 
 
 def act(stack: Stack, acts: Sequence[Act]) -> Acting:
@@ -46,8 +48,8 @@ def act(stack: Stack, acts: Sequence[Act]) -> Acting:
     def one(number: int) -> None:
         try:
             said = planned[number].do()
-        except OSError as error:
-            said = f"an act failed: {type(error).__name__}"
+        except Exception as error:
+            said = f"an act failed: {type(error).__name__}: {error}"
         if said:
             acting.wrong.append(said)
         else:
@@ -59,7 +61,7 @@ def act(stack: Stack, acts: Sequence[Act]) -> Acting:
                 time.sleep(max(0.0, began + (planned_act.at - now).total_seconds() - time.monotonic()))
                 hands.submit(one, number)
 
-    acting = Acting(threading.Thread(target=go, name="people", daemon=True), [])
+    acting = Acting(threading.Thread(target=go, name="people", daemon=True), len(planned), [])
     acting.thread.start()
     return acting
 

@@ -1,18 +1,21 @@
 """
 A process that sends messages with `sync.send` on a real database and a real mail server, and can be killed at an exact point.
 
-Processes are forked from a server that has everything imported already, so that hundreds of them can be born and killed.
+Processes come out of a nursery that has everything loaded already, so that hundreds of them can be born and killed.
 A process that reaches its point says so and stands still; whoever started it then sends it SIGKILL.
 """
 
+import itertools
 import logging
-import multiprocessing
+import os
+import select
+import signal
+import subprocess
 import threading
 import time
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import structlog
 from sqlalchemy import event
@@ -24,9 +27,11 @@ from connector.store.sealed import open_vault
 from integrations.registry import make_mail_sender
 from sync import send
 from sync.services import Services
+from tests.chaos.nursery import Nursery
 from tests.conftest import SEALING_KEY
 
 STAND_STILL_SECONDS = 60.0
+_numbers = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ def settings_of(plan: Plan) -> Settings:
 class Stop:
     """Stands still at the planned point, once, in whichever thread comes there first."""
 
-    def __init__(self, point: str, reports: Connection) -> None:
+    def __init__(self, point: str, reports: IO[str]) -> None:
         self._point = point
         self._reports = reports
         self._lock = threading.Lock()
@@ -70,7 +75,7 @@ class Stop:
     def at(self, point: str) -> None:
         """This thread is at a point: if it is the planned one, say so and wait for the end."""
         if point == self._point and self._lock.acquire(blocking=False):
-            self._reports.send(point)
+            print(point, file=self._reports, flush=True)
             time.sleep(STAND_STILL_SECONDS)
 
 
@@ -117,8 +122,14 @@ def _watch_commits(database: Database, stop: Stop) -> None:
             stop.at("after_record")
 
 
-def work(plan: Plan, reports: Connection) -> None:
-    """The process: sends until nothing is due, then says `done`."""
+def be_born(plan: dict[str, Any], reports: str) -> None:
+    """The process."""
+    with Path(reports).open("w", encoding="utf-8") as line:
+        work(Plan(**{**plan, "directory": Path(plan["directory"]), "shops": tuple(plan["shops"])}), line)
+
+
+def work(plan: Plan, reports: IO[str]) -> None:
+    """Send until nothing is due, then say `done`."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     settings = settings_of(plan)
     database = Database(plan.database_url, pool_size=len(plan.shops) + 1)
@@ -139,37 +150,38 @@ def work(plan: Plan, reports: Connection) -> None:
         thread.join()
     mail.close()
     database.close()
-    reports.send("done")
-
-
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["__main__", __name__, "tests.chaos.sending.warm"])
+    print("done", file=reports, flush=True)
 
 
 class Killable:
-    """One sending process."""
+    """One sending process, out of this nursery. Its words come by a pipe with a name in the plan's directory."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._reports, theirs = _context.Pipe(duplex=False)
-        self._process = _context.Process(target=work, args=(plan, theirs), daemon=True)
-        self._process.start()
-        theirs.close()
+    def __init__(self, plan: Plan, nursery: Nursery) -> None:
+        name = plan.directory / f"sending-{next(_numbers)}"
+        os.mkfifo(name)
+        self._reports = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
+        words = {"plan": {**asdict(plan), "directory": str(plan.directory)}, "reports": str(name)}
+        self._process = nursery.bear({"call": f"{__name__}:be_born", "words": words, "log": str(name.with_suffix(".log"))})
 
     def wait(self, seconds: float) -> str:
         """What it says within so many seconds: its point, `done`, or nothing ("")."""
-        try:
-            return str(self._reports.recv()) if self._reports.poll(seconds) else ""
-        except EOFError:
-            return "gone"
+        poll = select.poll()
+        poll.register(self._reports, select.POLLIN)
+        if not poll.poll(seconds * 1000):
+            return ""
+        return os.read(self._reports, 100).decode().strip() or "gone"
 
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone. Harmless if it is gone already."""
-        self._process.kill()
-        self._process.join()
-        self._reports.close()
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(10)
+        os.close(self._reports)
 
     def end(self, seconds: float) -> None:
         """Let it finish; raises AssertionError if it does not."""
-        self._process.join(seconds)
-        assert self._process.exitcode == 0, f"a sending process ended with {self._process.exitcode}"
-        self._reports.close()
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            raise AssertionError(f"a sending process did not end within {seconds:.0f} s") from error
+        assert code == 0, f"a sending process ended with {code}"
+        os.close(self._reports)

@@ -22,7 +22,7 @@ class Monkey:
     """
     Between start() and stop() it breaks one thing after another, each for at most two seconds; `done` counts them by kind.
 
-    stop() repairs everything: all processes and servers run, nothing is spoilt.
+    stop() repairs everything: all processes and servers run, nothing is spoilt. It raises what the thread could not cope with.
     """
 
     def __init__(self, stack: Stack, rng: random.Random) -> None:
@@ -30,6 +30,7 @@ class Monkey:
         self.errors: list[str] = []
         self._stack = stack
         self._rng = rng
+        self._failure: BaseException | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="monkey", daemon=True)
         self._tricks: list[tuple[str, Callable[[], None]]] = [
@@ -56,6 +57,10 @@ class Monkey:
         """End, and repair everything."""
         self._stopping.set()
         self._thread.join(120)
+        if self._failure is not None:
+            raise self._failure
+        if self._thread.is_alive():
+            raise TimeoutError("a fault that was begun did not end within two minutes")
         stack = self._stack
         stack.proxies.heal()
         stack.sink.heal()
@@ -72,6 +77,12 @@ class Monkey:
         return self.done.total()
 
     def _run(self) -> None:
+        try:
+            self._break()
+        except BaseException as error:
+            self._failure = error
+
+    def _break(self) -> None:
         tricks: list[tuple[str, Callable[[], None]]] = []
         while not self._stopping.is_set():
             if not tricks:  # each once before any is repeated, in a new order

@@ -1,4 +1,4 @@
-"""Loaded by the server that sending processes are forked from: what each of them would compute anew is there when it is born."""
+"""What each process would compute anew is there when it is born: load this where processes are forked from."""
 
 from sqlalchemy.orm import configure_mappers
 
