@@ -59,6 +59,8 @@ class PlatformConformance:
     previous_secret: ClassVar[bytes] = b"previous-secret"
     shop_country: ClassVar[str | None] = "FR"
     product_id: ClassVar[str] = "101"
+    refusal: ClassVar[Mapping[str, Any]]
+    """The platform's own words beside a 401 for credentials that are dead."""
     required: ClassVar[Mapping[str, Sequence[str]]]
     """Topic -> top-level keys without which its body makes no sense."""
     exact: ClassVar[Mapping[str, Mapping[str, Any]]]
@@ -309,7 +311,13 @@ class PlatformConformance:
 
     def test_refused_credentials_are_lost_access(self) -> None:
         with pytest.raises(AccessLost):
-            self.call(lambda _: httpx2.Response(401, json={"errors": "no", "code": "no", "message": "no"}))
+            self.call(lambda _: httpx2.Response(401, json=self.refusal))
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_a_page_of_somebody_else_does_not_end_the_connection(self, status: int) -> None:
+        """A password wall, a firewall, maintenance: nothing that the platform itself has said of our credentials."""
+        with pytest.raises(TransientError):
+            self.call(lambda _: httpx2.Response(status, content=HTML, headers={"content-type": "text/html"}))
 
     def test_a_withheld_permission_is_not_permitted(self) -> None:
         with pytest.raises(NotPermitted):

@@ -16,7 +16,7 @@ import structlog
 
 from connector.platforms import Access, AccessLost, InstallRefused, NotPermitted, PlatformError, Rejected, ThrottledError, TransientError
 from integrations.shopify import queries
-from integrations.shopify.reads import Connection, Node, OrderLineNode, OrderNode, ProductNode, VariantNode
+from integrations.shopify.reads import Connection, Node, OrderLineNode, OrderNode, PageInfo, ProductNode, VariantNode
 from integrations.shopify.signature import shop_domain
 from integrations.transport import DEFAULT_RETRY_AFTER, Answer, Transport, decode, raise_for_status
 
@@ -86,7 +86,7 @@ class Reply(Generic[T]):
 class ProductsAnswer(Node):
     """`ProductsByGid`: null where the product is gone."""
 
-    nodes: list[ProductNode | None] = msgspec.field(default_factory=list)
+    nodes: list[ProductNode | None]
 
 
 class VariantsOwner(Node):
@@ -177,7 +177,7 @@ def read_products(transport: Transport, access: Access, gids: Sequence[str]) -> 
         raise TransientError("unreadable answer: products are missing from it", platform=PLATFORM, call="products")
     for node in reply.data.nodes:
         if node is not None:
-            node.variants.nodes.extend(_rest(node.variants, partial(_variants, transport, access, node.id)))
+            node.variants.nodes.extend(_rest(node.variants, "variants", partial(_variants, transport, access, node.id)))
     return Reply(reply.data.nodes, reply.gaps)
 
 
@@ -190,8 +190,8 @@ def read_orders(transport: Transport, access: Access, since: datetime) -> Iterat
         return query(transport, access, "orders", queries.ORDERS, variables, OrdersAnswer).data.orders
 
     first = page(None)
-    for node in (*first.nodes, *_rest(first, page)):
-        node.line_items.nodes.extend(_rest(node.line_items, partial(_lines, transport, access, node.id)))
+    for node in (*first.nodes, *_rest(first, "orders", page)):
+        node.line_items.nodes.extend(_rest(node.line_items, "order_lines", partial(_lines, transport, access, node.id)))
         yield node
 
 
@@ -296,19 +296,29 @@ def _failure(errors: Sequence[GraphError], call: str, status: int) -> PlatformEr
 
 
 def _variants(transport: Transport, access: Access, gid: str, after: str | None) -> Connection[VariantNode]:
-    answer = query(transport, access, "variants", queries.VARIANTS, {"id": gid, "after": after}, VariantsAnswer).data
-    return answer.product.variants if answer.product else Connection()
+    reply = query(transport, access, "variants", queries.VARIANTS, {"id": gid, "after": after}, VariantsAnswer)
+    return reply.data.product.variants if reply.data.product else _vanished(reply, "variants")
 
 
 def _lines(transport: Transport, access: Access, gid: str, after: str | None) -> Connection[OrderLineNode]:
-    answer = query(transport, access, "order_lines", queries.LINES, {"id": gid, "after": after}, LinesAnswer).data
-    return answer.order.line_items if answer.order else Connection()
+    reply = query(transport, access, "order_lines", queries.LINES, {"id": gid, "after": after}, LinesAnswer)
+    return reply.data.order.line_items if reply.data.order else _vanished(reply, "order_lines")
 
 
-def _rest(page: Connection[T], ask: Callable[[str | None], Connection[T]]) -> Iterator[T]:
-    """All nodes behind `page`. Ends also when Shopify repeats a cursor, which would otherwise go on for ever."""
+def _vanished(reply: Reply[Any], call: str) -> Connection[Any]:
+    """A page of nothing: the record was deleted while we paged. One that was only withheld from the answer was not."""
+    if reply.gaps:
+        raise TransientError("the rest was withheld", platform=PLATFORM, call=call, status=200)
+    return Connection(nodes=[], page_info=PageInfo(has_next_page=False))
+
+
+def _rest(page: Connection[T], call: str, ask: Callable[[str | None], Connection[T]]) -> Iterator[T]:
+    """All nodes behind `page`. Raises TransientError where more is announced but no new cursor leads to it."""
     seen: set[str | None] = {None}
-    while page.page_info.has_next_page and page.page_info.end_cursor not in seen:
-        seen.add(page.page_info.end_cursor)
-        page = ask(page.page_info.end_cursor)
+    while page.page_info.has_next_page:
+        cursor = page.page_info.end_cursor
+        if cursor in seen:
+            raise TransientError("unreadable answer: its pages lead nowhere", platform=PLATFORM, call=call, status=200)
+        seen.add(cursor)
+        page = ask(cursor)
         yield from page.nodes

@@ -29,15 +29,20 @@ class Node(msgspec.Struct, rename="camel"):
 class PageInfo(Node):
     """Where a page ends."""
 
-    has_next_page: bool = False
+    has_next_page: bool
     end_cursor: str | None = None
 
 
-class Connection(Node, Generic[N]):
-    """One page of nodes."""
+class Nodes(Node, Generic[N]):
+    """A connection of which we ask no further page. Never null and never absent in Shopify: without nodes it is no answer."""
 
-    nodes: list[N] = msgspec.field(default_factory=list)
-    page_info: PageInfo = msgspec.field(default_factory=PageInfo)
+    nodes: list[N]
+
+
+class Connection(Nodes[N], Generic[N]):
+    """One page of nodes, and whether there are more: without either it must not read as "there are none"."""
+
+    page_info: PageInfo
 
 
 class ImageNode(Node):
@@ -62,23 +67,23 @@ class VariantNode(Node):
     """A variant; `price` is decimal text in the shop's currency."""
 
     id: str
+    media: Nodes[MediaNode]
     title: str | None = None
     sku: str | None = None
     price: Decimal | None = None
-    media: Connection[MediaNode] = msgspec.field(default_factory=Connection)
 
 
 class ProductNode(Node):
-    """A product with a page of its variants; a node of another kind has only its id."""
+    """A product with a page of its variants."""
 
     id: str
+    variants: Connection[VariantNode]
     title: str | None = None
     product_type: str | None = None
     description: str | None = None
     online_store_url: str | None = None
     updated_at: Instant | None = None
     featured_media: MediaNode | None = None
-    variants: Connection[VariantNode] = msgspec.field(default_factory=Connection)
 
 
 class MoneyNode(Node):
@@ -148,6 +153,7 @@ class OrderNode(Node):
     """An order with a page of its lines."""
 
     id: str
+    line_items: Connection[OrderLineNode]
     name: str | None = None
     created_at: Instant | None = None
     updated_at: Instant | None = None
@@ -169,7 +175,6 @@ class OrderNode(Node):
     customer: OrderCustomer | None = None
     shipping_address: AddressNode | None = None
     billing_address: AddressNode | None = None
-    line_items: Connection[OrderLineNode] = msgspec.field(default_factory=Connection)
 
 
 def to_products(ids: Sequence[str], nodes: Sequence[ProductNode | None], at: datetime, is_complete: bool) -> list[Product]:

@@ -20,8 +20,9 @@ from integrations.woocommerce.payloads import PLATFORM, ErrorBody, Setting, Site
 PAGE_SIZE = 100
 """WooCommerce's own maximum; 101 is answered 400."""
 MAX_PAGES = 10_000
-PAGE_STATUSES = (400, 403, 404, 405, 406, 408, 410)
-"""With one of these a body that is not WooCommerce's is a page of a firewall, a proxy or the host."""
+PAGE_STATUSES = (400, 401, 403, 404, 405, 406, 408, 410)
+"""With one of these a body that is not WooCommerce's is a page of a firewall, a proxy, a password wall or the host."""
+_OWN = "woocommerce_rest_"
 _EMAIL = re.compile(r"\S+@\S+")
 # English words of core; the text is translated with the site, the code is the same as for a wrong secret.
 _SCOPE_WORDS = ("write permissions", "read permissions")
@@ -144,8 +145,9 @@ def _check(answer: Answer, call: str) -> None:
     """
     Map what WooCommerce answers to the error tree, where its own code says more than the HTTP status.
 
-    A page instead of JSON with a status of PAGE_STATUSES comes from a firewall or a proxy, and `rest_no_route` from a store whose
-    WooCommerce is off or being updated: none of these says anything of our record, so they are transient.
+    A page instead of JSON with a status of PAGE_STATUSES comes from a firewall, a proxy or a password wall, and `rest_no_route`
+    from a store whose WooCommerce is off or being updated: none of these says anything of our record or our keys, so they are
+    transient. Only WooCommerce itself can say that the keys are dead; a 401 in the words of a plugin withholds, as its 403 does.
     """
     if 200 <= answer.status < 300:
         return
@@ -153,8 +155,10 @@ def _check(answer: Answer, call: str) -> None:
     words = _EMAIL.sub("…", f"{error.code}: {error.message}")[:300] if error else ""
     if answer.status == 401 and error and any(part in error.message for part in _SCOPE_WORDS):
         raise NotPermitted(words, platform=PLATFORM, call=call, status=401)
-    if answer.status == 403 and error and str(error.code).startswith("woocommerce_rest_cannot_"):
+    if answer.status == 403 and error and str(error.code).startswith(f"{_OWN}cannot_"):
         raise AccessLost(f"the keys' owner lost the right: {words}", platform=PLATFORM, call=call, status=403)
+    if answer.status == 401 and error and not str(error.code).startswith(_OWN):
+        raise NotPermitted(words, platform=PLATFORM, call=call, status=401)
     if answer.status in PAGE_STATUSES and error is None:
         raise TransientError(f"answered {answer.status} without WooCommerce's words", platform=PLATFORM, call=call, status=answer.status)
     if error and error.code == "rest_no_route":

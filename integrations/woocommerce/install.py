@@ -111,6 +111,8 @@ def finish(transport: Transport, callback: Callback, remembered: Mapping[str, st
             raise _refused(
                 "The store redirects to another address. Please type the address that the browser shows there.", error
             ) from error
+        if error.status == 401:
+            raise _refused("The store is behind a password. Its REST API must be open to those who have keys.", error) from error
         if error.status != 404 and not isinstance(error, Rejected):
             raise
         raise _refused(

@@ -1,7 +1,5 @@
 """Calls to a shop: products and orders page by page, partial answers, and each failure in its class."""
 
-import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -29,124 +27,24 @@ from integrations.shopify.adapter import ShopifyPlatform
 from integrations.shopify.queries import PRODUCT_PAGE
 from integrations.transport import Transport
 from tests.integrations.bridge import respx2
+from tests.integrations.shopify_answers import (
+    ACCESS,
+    IMAGE,
+    SINCE,
+    VARIANT_IMAGE,
+    Shop,
+    error,
+    line,
+    media,
+    nodes,
+    order,
+    orders,
+    page,
+    product,
+    variant,
+)
 
 __all__ = ["respx2"]
-ACCESS = Access(7, "atelier-brume.myshopify.com", {"access_token": "shpat_made_up"})
-SINCE = datetime(2026, 11, 20, 12, 0, 30, tzinfo=UTC)
-IMAGE = "https://cdn.shopify.com/s/files/1/0712/files/bougie.jpg?v=1"
-VARIANT_IMAGE = "https://cdn.shopify.com/s/files/1/0712/files/bougie-g.jpg?v=2"
-
-
-class Shop:
-    """A pretend GraphQL endpoint: answers in order, remembers what it was asked."""
-
-    def __init__(self, *answers: object) -> None:
-        self.asked: list[dict[str, Any]] = []
-        self.requests: list[httpx2.Request] = []
-        self._answers: Iterator[object] = iter(answers)
-
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        self.requests.append(request)
-        self.asked.append(json.loads(request.content))
-        answer = next(self._answers)
-        return answer if isinstance(answer, httpx2.Response) else httpx2.Response(200, json=answer)
-
-    @property
-    def platform(self) -> ShopifyPlatform:
-        return ShopifyPlatform(Transport(inner=httpx2.MockTransport(self)), Settings())
-
-
-def media(url: str | None) -> dict[str, Any]:
-    return {"preview": {"image": {"url": url}}}
-
-
-def variant(number: int, url: str | None = None, price: str = "32.00") -> dict[str, Any]:
-    nodes = [media(url)] if url else []
-    gid = f"gid://shopify/ProductVariant/{number}"
-    return {"id": gid, "title": "Grande", "sku": "BOUG-CED-G", "price": price, "media": {"nodes": nodes}}
-
-
-def page(nodes: list[Any], cursor: str | None = None) -> dict[str, Any]:
-    return {"pageInfo": {"hasNextPage": cursor is not None, "endCursor": cursor}, "nodes": nodes}
-
-
-def product(number: int = 101, **changes: Any) -> dict[str, Any]:
-    node = {
-        "id": f"gid://shopify/Product/{number}",
-        "title": "Bougie Cèdre",
-        "productType": "Bougies",
-        "description": "Cire végétale, mèche en bois.",
-        "onlineStoreUrl": "https://atelier-brume.example/products/bougie-cedre",
-        "updatedAt": "2026-11-19T08:00:00Z",
-        "featuredMedia": media(IMAGE),
-        "variants": page([variant(201, VARIANT_IMAGE), variant(202)]),
-    }
-    return node | changes
-
-
-def nodes(*found: object, **extra: Any) -> dict[str, Any]:
-    return {"data": {"nodes": list(found)}, **extra}
-
-
-def bag(amount: str) -> dict[str, Any]:
-    return {"shopMoney": {"amount": amount}}
-
-
-def line(number: int, quantity: int = 1, price: str = "32.0") -> dict[str, Any]:
-    return {
-        "id": f"gid://shopify/LineItem/{number}",
-        "title": "Bougie Cèdre",
-        "variantTitle": "Grande",
-        "sku": "BOUG-CED-G",
-        "quantity": quantity,
-        "originalUnitPriceSet": bag(price),
-        "product": {"id": "gid://shopify/Product/101"},
-        "variant": {"id": "gid://shopify/ProductVariant/201"},
-    }
-
-
-def order(number: int = 6210000000001, **changes: Any) -> dict[str, Any]:
-    node = {
-        "id": f"gid://shopify/Order/{number}",
-        "name": "#1042",
-        "createdAt": "2026-11-20T16:51:08Z",
-        "updatedAt": "2026-11-20T16:51:10Z",
-        "processedAt": "2026-11-20T16:51:06Z",
-        "cancelledAt": None,
-        "test": False,
-        "checkoutToken": "9f2c61d07be34d5a8c1e0f73b6a4d219",
-        "cartToken": "c1-4b7d2f90ae6c41b3857de0192f6a3c58",
-        "email": "Anna.Petit@example.org",
-        "currencyCode": "EUR",
-        "customerLocale": "fr-FR",
-        "displayFinancialStatus": "PARTIALLY_PAID",
-        "taxesIncluded": True,
-        "discountCodes": ["MERCI-7Q2K", ""],
-        "totalPriceSet": bag("63.5"),
-        "subtotalPriceSet": bag("57.6"),
-        "totalDiscountsSet": bag("6.4"),
-        "totalTaxSet": None,
-        "customer": {
-            "id": "gid://shopify/Customer/7340000000011",
-            "firstName": "Anna",
-            "lastName": "Petit",
-            "defaultEmailAddress": {"emailAddress": "anna.petit@example.org"},
-            "defaultPhoneNumber": None,
-            "defaultAddress": {"firstName": "Anna", "lastName": "Petit", "phone": "06 45 67 89 01", "countryCodeV2": "FR"},
-        },
-        "shippingAddress": {"firstName": "Léo", "lastName": "Petit", "countryCodeV2": "BE"},
-        "billingAddress": None,
-        "lineItems": page([line(1, 2)]),
-    }
-    return node | changes
-
-
-def orders(*found: object, cursor: str | None = None, **extra: Any) -> dict[str, Any]:
-    return {"data": {"orders": page(list(found), cursor)}, **extra}
-
-
-def error(code: str, **extra: Any) -> dict[str, Any]:
-    return {"errors": [{"message": f"it is\n {code.lower()}", "extensions": {"code": code}}], **extra}
 
 
 class TestProducts:
@@ -219,13 +117,9 @@ class TestProducts:
         assert [one.platform_id for one in found.variants] == ["1", "2", "3"]
         assert [asked["variables"].get("after") for asked in shop.asked] == [None, "c1", "c2"]
 
-    def test_paging_ends_when_a_cursor_repeats_or_the_product_vanishes(self) -> None:
-        again = {"data": {"product": {"variants": page([variant(2)], "c1")}}}
-        (found,) = Shop(nodes(product(variants=page([variant(1)], "c1"))), again).platform.read_products(ACCESS, ["101"])
-        assert [one.platform_id for one in found.variants] == ["1", "2"]
-        (found,) = Shop(nodes(product(variants=page([variant(1)], "c1"))), {"data": {"product": None}}).platform.read_products(
-            ACCESS, ["101"]
-        )
+    def test_a_product_that_vanishes_while_paging_keeps_what_was_read(self) -> None:
+        shop = Shop(nodes(product(variants=page([variant(1)], "c1"))), {"data": {"product": None}})
+        (found,) = shop.platform.read_products(ACCESS, ["101"])
         assert [one.platform_id for one in found.variants] == ["1"]
 
     def test_a_product_without_version_makes_no_sense(self) -> None:

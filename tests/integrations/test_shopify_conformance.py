@@ -30,6 +30,7 @@ CUSTOMER = ("id", "updated_at")
 class TestShopify(PlatformConformance):
     payloads_dir = Path(__file__).parent.parent / "payloads" / "shopify"
     access = Access(shop_id=1, domain="atelier-brume.myshopify.com", credentials={"access_token": "shpat_made_up_token"})
+    refusal: ClassVar[Mapping[str, Any]] = {"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"}
     shop_key = ""
     shop_ref = "atelier-brume.myshopify.com"
     required: ClassVar[Mapping[str, Sequence[str]]] = {

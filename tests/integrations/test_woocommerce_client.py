@@ -57,6 +57,9 @@ NO_RIGHT = rest_error("woocommerce_rest_cannot_view", "Sorry, you cannot list re
             NotPermitted,
         ),
         (403, rest_error("woocommerce_rest_cannot_view", "Sorry, you cannot view this resource.", 403), AccessLost),
+        (401, rest_error("woocommerce_rest_cannot_create", "Sorry, you are not allowed to create resources.", 401), AccessLost),
+        (401, rest_error("rest_not_logged_in", "You are not currently logged in.", 401), NotPermitted),
+        (401, {"code": 401, "message": "Coming soon"}, NotPermitted),
         (403, rest_error("rest_forbidden", "Sorry.", 403), NotPermitted),
         (404, rest_error("rest_no_route", "No route was found.", 404), TransientError),
         (404, rest_error("woocommerce_rest_shop_webhook_invalid_id", "Invalid ID.", 404), Gone),
@@ -76,17 +79,40 @@ def test_each_answer_asks_the_right_thing_of_the_caller(status: int, body: Any, 
     assert (caught.value.platform, caught.value.call, caught.value.status) == ("woocommerce", "webhooks", status)
 
 
-@pytest.mark.parametrize("status", [403, 404, 408, 500])
-def test_a_page_of_a_firewall_or_proxy_is_transient(status: int) -> None:
+PAGES = [b"<html>Blocked</html>", b"", b"401 Authorization Required", b'"Maintenance"', b'{"error": "maintenance"}', b"[]", b"\xff"]
+"""A firewall's page, a password wall's, one about maintenance: none of them is WooCommerce's own word."""
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 408, 500, 503])
+@pytest.mark.parametrize("body", PAGES)
+def test_a_page_of_a_firewall_or_proxy_is_transient(status: int, body: bytes) -> None:
+    headers = {"content-type": "text/html", "www-authenticate": 'Basic realm="Staging"'}
     with pytest.raises(TransientError) as caught:
-        client.list_webhooks(call(lambda _: httpx2.Response(status, content=b"<html>Blocked</html>")))
-    assert caught.value.status == status
+        client.list_webhooks(call(lambda _: httpx2.Response(status, content=body, headers=headers)))
+    assert (type(caught.value), caught.value.status) == (TransientError, status)
 
 
 @pytest.mark.parametrize("body", [b"<html>", b'[{"id":1', b"", json.dumps(NO_RIGHT).encode(), b"\xff"])
 def test_an_unreadable_success_is_transient(body: bytes) -> None:
     with pytest.raises(TransientError):
         client.list_webhooks(call(lambda _: httpx2.Response(200, content=body)))
+
+
+READS: dict[str, Callable[[Call], object]] = {
+    "products": lambda one: client.read_products(one, ["5"]),
+    "orders": lambda one: client.read_orders(one, BASE, 1),
+    "webhooks": client.list_webhooks,
+    "settings_general": lambda one: client.read_settings(one, "general"),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+@pytest.mark.parametrize("body", [{}, {"orders": []}, {"1": {"id": 5}}, None, "", 0, [[]], [None], [{}]])
+def test_what_is_no_list_of_records_never_reads_as_none(name: str, body: Any) -> None:
+    """An object where a list is due, or a list of something else: a plugin, a cache or a proxy answered."""
+    with pytest.raises(TransientError) as caught:
+        READS[name](call(lambda _: httpx2.Response(200, content=json.dumps(body))))
+    assert (type(caught.value), caught.value.call) == (TransientError, name)
 
 
 def test_the_stores_words_are_kept_without_addresses() -> None:

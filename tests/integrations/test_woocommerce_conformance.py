@@ -25,6 +25,11 @@ ORDER = ("id", "status", "currency", "total", "date_created_gmt")
 class TestWooCommerceConformance(PlatformConformance):
     payloads_dir = Path(__file__).parents[1] / "payloads" / "woocommerce"
     access = Access(shop_id=7, domain="galets.example", credentials=KEYS)
+    refusal: ClassVar[Mapping[str, Any]] = {
+        "code": "woocommerce_rest_authentication_error",
+        "message": "Consumer key is invalid.",
+        "data": {"status": 401},
+    }
     shop_key = "shop-seven"
     shop_ref = "shop-seven"
     product_id = "210"

@@ -256,6 +256,7 @@ NO = {"code": "woocommerce_rest_cannot_view", "message": "Sorry.", "data": {"sta
         (httpx2.Response(401, json=NO), "does not accept the keys"),
         (httpx2.Response(403, json={**NO, "data": {"status": 403}}), "does not accept the keys"),
         (httpx2.Response(403, json={"code": "rest_forbidden", "message": "no"}), "does not accept the keys"),
+        (httpx2.Response(401, content=b"<html>", headers={"www-authenticate": 'Basic realm="Staging"'}), "behind a password"),
         (httpx2.Response(404, json={"code": "other", "message": "no"}), "REST API does not answer"),
         (httpx2.Response(404, json={"code": "rest_no_route", "message": "no"}), "permalinks"),
         (httpx2.Response(404, content=b"<html>"), "permalinks"),
