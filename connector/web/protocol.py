@@ -2,11 +2,16 @@
 The edge: what every connection must keep to before an application sees anything of it.
 
 uvicorn's protocol with limits of time and size that it does not have. A request head arrives within ten seconds and 64 KiB,
-a whole request within half a minute; whoever is slower is told so (408) and cut off, as is whoever does not take the answer.
+a whole request within half a minute; whoever is slower is told so (408) and cut off. Whoever takes nothing of an answer for half
+a minute is cut off too; whoever takes it slowly gets all of it.
 Nothing is measured with timers: the server looks through all connections twice a second. Costs a request under a microsecond.
 """
 
 import asyncio
+import fcntl
+import socket
+import struct
+import termios
 from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -16,6 +21,8 @@ from connector.metrics import Counter
 HEAD_SECONDS = 10.0
 REQUEST_SECONDS = 28.0
 ANSWER_SECONDS = 30.0
+LEAST_TAKEN = 4 * 1024
+"""Bytes of an answer within ANSWER_SECONDS; less is no reading, only holding on to a connection."""
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 32 * 1024 * 1024
 MAX_HEAD = 64 * 1024
@@ -36,7 +43,9 @@ class EdgeProtocol(HttpToolsProtocol):
     _begun = 0
     _may_be_long = False
     _is_deaf = False
-    _paused_at: float | None = None
+    _taken_at: float | None = None
+    """While an answer waits to be taken: when some of it was last taken."""
+    _untaken: int | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """As uvicorn's, on a line that can linger."""
@@ -97,13 +106,18 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         """The other side reads too slowly."""
-        self._paused_at = self.loop.time()
+        self.await_reader()
         super().pause_writing()
 
     def resume_writing(self) -> None:
         """It has caught up."""
-        self._paused_at = None
+        if not self.transport.is_leaving:
+            self._taken_at = None
         super().resume_writing()
+
+    def await_reader(self) -> None:
+        """From now on the other side has to take what waits for it."""
+        self._taken_at, self._untaken = self.loop.time(), None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The line is gone."""
@@ -120,12 +134,14 @@ class EdgeProtocol(HttpToolsProtocol):
     def check(self, now: float) -> None:
         """Cut the connection off if it is beyond one of the limits."""
         line, waited = self.transport, now - self._since
-        if line.abort_at is not None:
-            if now > line.abort_at:
-                line.abort()
-        elif self._paused_at is not None and now - self._paused_at > ANSWER_SECONDS:
-            self.refused.add("slow_reader")
+        if line.abort_at is not None and now > line.abort_at:
             line.abort()
+        elif self._taken_at is not None:
+            if self._takes_nothing(now, self._taken_at):
+                self.refused.add("slow_reader")
+                line.cut()
+        elif line.is_closing():
+            return
         elif self._is_in_head():
             if waited > HEAD_SECONDS:
                 self._refuse(HTTPStatus.REQUEST_TIMEOUT)
@@ -144,6 +160,16 @@ class EdgeProtocol(HttpToolsProtocol):
         """From now on throw away what comes in."""
         self._is_deaf = True
         self.flow.resume_reading()
+
+    def _takes_nothing(self, now: float, taken_at: float) -> bool:
+        """True if for too long hardly anything of what waits was taken."""
+        untaken = self.transport.untaken()
+        if self._untaken is None:
+            self._untaken = untaken
+        elif self._untaken - untaken >= LEAST_TAKEN:
+            self._untaken, self._taken_at = untaken, now
+            return False
+        return now - taken_at > ANSWER_SECONDS
 
     def _is_in_head(self) -> bool:
         return self.scope is not None and (self.cycle is None or self.cycle.scope is not self.scope)
@@ -184,12 +210,13 @@ class _Line:
     half is closed at first; what still comes in is thrown away until the other side has understood, or a moment is over.
     """
 
-    __slots__ = ("_protocol", "_transport", "abort", "abort_at", "get_extra_info", "pause_reading", "resume_reading", "write")
+    __slots__ = ("_protocol", "_transport", "abort", "abort_at", "get_extra_info", "is_leaving", "pause_reading", "resume_reading", "write")
 
     def __init__(self, transport: asyncio.Transport, protocol: EdgeProtocol) -> None:
         self._transport = transport
         self._protocol = protocol
         self.abort_at: float | None = None
+        self.is_leaving = False
         self.write, self.abort, self.get_extra_info = transport.write, transport.abort, transport.get_extra_info
         self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
 
@@ -209,6 +236,20 @@ class _Line:
         self._transport.write_eof()
 
     def hang_up(self) -> None:
-        """Close; what was written still goes out, if it is taken in time."""
-        self.abort_at = self._protocol.loop.time() + ANSWER_SECONDS
+        """Close; what was written still goes out, as long as it is taken."""
+        self.abort_at, self.is_leaving = None, True
+        self._protocol.await_reader()
         self._transport.close()
+
+    def cut(self) -> None:
+        """End it at once for both sides; the kernel, too, forgets what nobody takes. Without that it would keep it for minutes."""
+        self.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.abort()
+
+    def untaken(self) -> int:
+        """Bytes that the other side has not taken: those that wait here, and where the kernel tells it, those that wait there."""
+        try:
+            told = fcntl.ioctl(self.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+        except (OSError, ValueError):
+            told = bytes(4)
+        return self._transport.get_write_buffer_size() + int(struct.unpack("i", told)[0])
