@@ -17,6 +17,7 @@ PREFIX = "connector_"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 ANSWER_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 CALL_BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+CANCELLED = "cancelled"
 
 Sample = tuple[str, Sequence[tuple[str, str]], float]
 """A line: what is added to the name of its family, its labels, its value."""
@@ -141,7 +142,10 @@ class Metrics:
     )
     messages: Counter = field(
         default_factory=lambda: Counter(
-            "connector_messages_total", "Attempts to hand a message over, by how they ended.", "channel", "outcome"
+            "connector_messages_total",
+            "Attempts to hand a message over, and messages cancelled before one, by how they ended.",
+            "channel",
+            "outcome",
         )
     )
     deliveries: Counter = field(
@@ -171,6 +175,11 @@ class Metrics:
         """It asks us to leave it alone for so long."""
         self.throttles.add(platform, call)
         self.throttle_seconds.add(platform, by=seconds)
+
+    def messages_cancelled(self, channel: str, count: int) -> None:
+        """So many queued messages will never be handed over; their Decisions say why. Tell it after the commit."""
+        if count:
+            self.messages.add(channel, CANCELLED, by=count)
 
     def sweep_succeeded(self) -> None:
         """The scheduler looked for due work, now."""

@@ -15,6 +15,7 @@ import structlog
 from dramatiq import Worker
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
+from dramatiq.common import dq_name
 from dramatiq.middleware import Callbacks, Pipelines, Retries, ShutdownNotifications, TimeLimit
 
 from connector.config import Settings
@@ -52,15 +53,16 @@ def make_broker(settings: Settings) -> dramatiq.Broker:
     if settings.redis_url is None:
         broker: dramatiq.Broker = StubBroker(middleware=middleware)
     else:
-        url = settings.redis_url.get_secret_value()
+        # A pool of our own making: dramatiq makes one of an address without looking at the time-outs beside it.
+        pool = redis.ConnectionPool.from_url(
+            settings.redis_url.get_secret_value(), socket_timeout=ANSWER_SECONDS, socket_connect_timeout=CONNECT_SECONDS
+        )
         broker = _ClosingRedisBroker(  # type: ignore[no-untyped-call]
-            url=url,
+            client=redis.Redis(connection_pool=pool),
             namespace=NAMESPACE,
             middleware=middleware,
             heartbeat_timeout=HEARTBEAT_MS,
             maintenance_chance=ALWAYS,
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=CONNECT_SECONDS,
         )
     for queue in Queue:
         broker.declare_queue(queue.value)
@@ -123,7 +125,7 @@ class Bell:
 
     def worker(self, threads: int) -> "Workforce":
         """Threads that answer, that many for each queue; start() and stop() them."""
-        return Workforce(self._broker, threads, Lookout(self._services, self.is_in_order))
+        return Workforce(self._broker, threads, Lookout(self._services, self.is_in_order, self.ring))
 
 
 class Workforce:
@@ -133,7 +135,7 @@ class Workforce:
         self._broker = broker
         self._lookout = lookout
         self._looking = threading.Thread(target=lookout.run, name="lookout", daemon=True)
-        self._workers = [Worker(broker, queues={queue.value}, worker_threads=threads, worker_timeout=IDLE_MS) for queue in Queue]
+        self._workers = [_QueueWorker(broker, queue, threads) for queue in Queue]
 
     def start(self) -> None:
         """Begin. dramatiq enforces the time limits of actors only in a process that says it has booted."""
@@ -150,6 +152,28 @@ class Workforce:
             thread.start()
         for thread in (*leaving, self._looking):
             thread.join(timeout / 1000)
+
+
+class _QueueWorker(Worker):
+    """
+    dramatiq's worker for one queue.
+
+    dramatiq expects one worker in a process: each adds a middleware to the broker that tells it of queues declared later, and
+    a second one is complained about. Ours know their queue beforehand and listen to it without being told.
+    """
+
+    def __init__(self, broker: dramatiq.Broker, queue: Queue, threads: int) -> None:
+        super().__init__(broker, queues={queue.value}, worker_threads=threads, worker_timeout=IDLE_MS)
+        self._queue = queue.value
+
+    def start(self) -> None:
+        """Begin to listen and to work, in dramatiq's own order."""
+        self.broker.emit_before("worker_boot", self)
+        self._add_consumer(self._queue)
+        self._add_consumer(dq_name(self._queue), delay=True)
+        for _ in range(self.worker_threads):
+            self._add_worker()
+        self.broker.emit_after("worker_boot", self)
 
 
 class _LocalMarks:

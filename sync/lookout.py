@@ -1,10 +1,15 @@
-"""Workers that cannot hear the bell look for work themselves: without Redis everything goes on, a second later."""
+"""
+Workers that cannot hear the bell look for work themselves: without Redis everything goes on, a second later.
+
+They also ring for what rested because a platform asked for that.
+"""
 
 import threading
 from collections.abc import Callable
 
 import structlog
 
+from connector.store.db import Wake
 from sync import actors, sweep
 from sync.services import Services
 
@@ -14,11 +19,16 @@ log = structlog.get_logger()
 
 
 class Lookout:
-    """Start it in a thread of a worker process with `run`, end it with `stop`. `can_hear`: whether rings reach this process."""
+    """
+    Start it in a thread of a worker process with `run`, end it with `stop`.
 
-    def __init__(self, services: Services, can_hear: Callable[[], bool]) -> None:
+    `can_hear`: whether rings reach this process; `ring`: asks for work, and never raises.
+    """
+
+    def __init__(self, services: Services, can_hear: Callable[[], bool], ring: Callable[[Wake], None]) -> None:
         self._services = services
         self._can_hear = can_hear
+        self._ring = ring
         self._stop = threading.Event()
 
     def run(self) -> None:
@@ -29,6 +39,8 @@ class Lookout:
             if is_heard != was_heard:
                 log.warning("bell.back" if is_heard else "bell.silent")
             was_heard = is_heard
+            for wake in self._services.pauses.take_over():
+                self._ring(wake)
             if not is_heard:
                 self._do_what_is_due()
 

@@ -3,10 +3,11 @@
 import structlog
 
 from connector.errors import NotFound
-from connector.platforms import AccessLost, PlatformError, TransientError
+from connector.platforms import AccessLost, PlatformError, ThrottledError, TransientError
 from connector.store import records, shops
-from connector.store.db import app_now
+from connector.store.db import Wake, app_now
 from sync.access import open_access, report_loss
+from sync.jobs import Job
 from sync.services import Services
 
 BATCH = 50
@@ -18,9 +19,12 @@ def read_missing(services: Services, shop_id: int) -> int:
     """
     Read up to 50 unknown products of a shop from its platform and keep them; returns how many were read.
 
-    A platform that does not answer now is asked again by the next sweep; the reminder then goes out with what the checkout
-    itself told.
+    A platform that asks us to wait is asked again as soon as that is over, one that does not answer now by the next sweep; a
+    reminder that is due before goes out with what the checkout itself told.
     """
+    wake = Wake(Job.PRODUCTS.value, shop_id)
+    if services.pauses.is_paused(wake):
+        return 0
     with services.db.transaction(shop=shop_id) as session:
         shop = shops.get_shop(session, shop_id)
         missing = records.unknown_product_ids(session, shop_id, BATCH)
@@ -29,11 +33,15 @@ def read_missing(services: Services, shop_id: int) -> int:
     platform = services.platforms[shop.platform]
     try:
         access = open_access(services, shop_id)
+    except ThrottledError as error:
+        return _pause(services, wake, error)
     except (NotFound, PlatformError) as error:
         log.info("products.no_access", shop_id=shop_id, error=type(error).__name__)
         return 0
     try:
         products = platform.read_products(access, missing)
+    except ThrottledError as error:
+        return _pause(services, wake, error)
     except TransientError as error:
         log.info("products.later", shop_id=shop_id, call=error.call, status=error.status)
         return 0
@@ -46,3 +54,9 @@ def read_missing(services: Services, shop_id: int) -> int:
     with services.db.transaction(shop=shop_id) as session:
         records.save_products(session, shop_id, products, app_now(session))
     return len(products)
+
+
+def _pause(services: Services, wake: Wake, error: ThrottledError) -> int:
+    log.info("products.throttled", shop_id=wake.shop_id, call=error.call, seconds=error.retry_after)
+    services.pauses.pause(wake, error.retry_after)
+    return 0

@@ -15,6 +15,7 @@ from connector.canonical import Channel
 from connector.errors import ConnectorError
 from connector.messages.envelope import Envelope, Handover, Sender, SendResult
 from connector.messages.reminder import ReminderContent, ReminderLine, compose_reminder, mailbox, reminder_envelope
+from connector.metrics import CANCELLED
 from connector.rules.automations import Outcome, Reason, ShopFacts, decide_sending
 from connector.store import automations, outgoing, people
 from connector.store.automations import Decided
@@ -79,6 +80,8 @@ def claim(services: Services, shop_id: int) -> Claimed | None:
             claimed = _decide(session, services, held)
         if claimed is not None:
             return claimed
+        if held.message.state == CANCELLED:
+            services.metrics.messages_cancelled(held.message.channel, 1)
 
 
 def _decide(session: Session, services: Services, held: Held) -> Claimed | None:
@@ -101,7 +104,7 @@ def _decide(session: Session, services: Services, held: Held) -> Claimed | None:
     )
     automations.decide(session, shop.id, [Decided(message.checkout_id, message.automation_id, verdict.reason)])
     if verdict.outcome is Outcome.STOP:
-        message.state, message.reason = "cancelled", verdict.reason.value
+        message.state, message.reason = CANCELLED, verdict.reason.value
         return None
     if verdict.outcome is Outcome.WAIT and verdict.at is not None:
         message.due_at = verdict.at

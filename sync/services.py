@@ -9,11 +9,15 @@ from connector.metrics import Metrics
 from connector.platforms import Platform
 from connector.store.db import Database
 from connector.store.sealed import Vault
+from sync.pauses import Pauses
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Database, vault, platforms by name, the mail Sender (None: nowhere to send), settings, and what the process counts."""
+    """
+    Database, vault, platforms by name, the mail Sender (None: nowhere to send), settings, what the process counts, and what
+    rests in it because a platform asked for that.
+    """
 
     db: Database
     vault: Vault
@@ -21,3 +25,4 @@ class Services:
     mail: Sender | None
     settings: Settings
     metrics: Metrics = field(default_factory=Metrics)
+    pauses: Pauses = field(default_factory=Pauses)

@@ -1,5 +1,6 @@
 """The doorbell, in memory and on a real Redis server: a ring becomes work, and losing rings loses no work."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -277,3 +278,53 @@ def test_wakes_that_nobody_answers_do_not_pile_up(redis_broker: RedisBroker, ser
 
     assert redis_broker.client.llen(f"{NAMESPACE}:{QUEUE_OF[Job.APPLY].value}") == 3
     assert redis_broker.client.llen(f"{NAMESPACE}:{QUEUE_OF[Job.SEND].value}") == 1
+
+
+def test_a_workforce_starts_without_a_warning_and_has_each_middleware_once(
+    told: list[int], caplog: pytest.LogCaptureFixture, sandbox_settings: Settings, services: Services
+) -> None:
+    broker = make_broker(sandbox_settings)
+    bell = Bell(broker, services)
+    with caplog.at_level("WARNING"), working(bell):
+        kinds = [type(one) for one in broker.middleware]
+        assert len(set(kinds)) == len(kinds) >= 5
+        for job in Job:
+            bell.ring(Wake(job.value, 3))
+        wait_until(lambda: told == [3] * len(Job))
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_wakes_that_wait_in_a_worker_go_back_when_it_leaves(
+    redis_broker: RedisBroker, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, go_on, done = threading.Event(), threading.Event(), []
+
+    def work(services: Services, shop: int) -> None:
+        started.set()
+        assert go_on.wait(PATIENCE)
+        done.append(shop)
+
+    monkeypatch.setattr(actors, "WORK", dict.fromkeys(Job, work))
+    bell, queue = Bell(redis_broker, services), f"{NAMESPACE}:{QUEUE_OF[Job.APPLY].value}"
+    with working(bell, threads=1):
+        bell.ring(Wake(Job.APPLY.value, 0))
+        assert started.wait(PATIENCE)
+        bell.ring(Wake(Job.APPLY.value, 1))
+        wait_until(lambda: redis_broker.client.llen(queue) == 0)
+        threading.Timer(0.5, go_on.set).start()
+
+    assert done == [0]
+    assert redis_broker.client.llen(queue) == 1
+
+
+def test_a_redis_that_takes_everything_and_answers_nothing_holds_nobody_up(
+    services: Services, sandbox_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.broker.ANSWER_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        broker = make_broker(sandbox_settings.model_copy(update={"redis_url": SecretStr(url)}))
+        began = time.monotonic()
+        Bell(broker, services).ring(Wake(Job.APPLY.value, 1))
+        assert time.monotonic() - began < 2.0
+        broker.close()

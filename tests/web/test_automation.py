@@ -54,6 +54,7 @@ def test_turning_it_off_cancels_what_is_queued_and_nothing_leaves_after(
     assert scalar(parts, "select count(*) from messages where state = 'queued'") == 3
     assert client.post(url, data={"is_on": "off"}).status_code == 303
     assert scalar(parts, "select string_agg(distinct state || ' ' || reason, ',') from messages") == "cancelled automation_off"
+    assert parts.metrics.messages.values() == {("email", "cancelled"): 3}
     assert scalar(parts, "select string_agg(distinct reason, ',') from decisions") == "automation_off"
     assert claim(parts.services, shopify_shop.id) is None
     client.post(url, data={"is_on": "on"})

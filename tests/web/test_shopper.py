@@ -150,6 +150,7 @@ def test_an_unsubscribe_holds_for_its_own_shop_only(client: TestClient, parts: C
 
 def test_unsubscribing_twice_is_unsubscribing_once(client: TestClient, parts: Composition, queued: TestShop) -> None:
     assert [client.post(f"/u/{unsubscribe_token(parts)}").status_code for _ in range(2)] == [200, 200]
+    assert parts.metrics.messages.values() == {("email", "cancelled"): 1}
     assert scalar(parts, "select count(*) from suppressions") == 1
     assert scalar(parts, "select jsonb_array_length(history) from decisions") == 2
 

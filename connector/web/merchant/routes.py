@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import RedirectResponse, Response
 
+from connector.canonical import Channel
 from connector.errors import Refused
 from connector.rules import activation
 from connector.rules.abandonment import ActivityClock
@@ -73,14 +74,19 @@ def change_automation(public_id: str, shop_id: ShopId, fields: Fields, parts: Pa
     try:
         change = read_change(fields)
         with parts.db.transaction(shop=shop_id) as session:
-            _apply(session, parts, shop_id, change)
+            cancelled = _apply(session, parts, shop_id, change)
     except Refused as error:
         return _show(parts, shop_id, fields, str(error))
+    parts.metrics.messages_cancelled(Channel.EMAIL.value, cancelled)
     return RedirectResponse("/" if fields.get("back") == "overview" else f"/shops/{public_id}/automation", 303)
 
 
-def _apply(session: Session, parts: Composition, shop_id: int, change: AutomationChange) -> None:
-    """Checkouts are locked before the shop, and the shop before its automation: the lock order of `store.outgoing`."""
+def _apply(session: Session, parts: Composition, shop_id: int, change: AutomationChange) -> int:
+    """
+    Write a change; returns how many messages it cancelled.
+
+    Checkouts are locked before the shop, and the shop before its automation: the lock order of `store.outgoing`.
+    """
     shop = shops.get_shop(session, shop_id)
     clock = change.clock or ActivityClock(shop.activity_clock)
     minutes = shop.threshold_minutes if change.minutes is None else change.minutes
@@ -92,7 +98,8 @@ def _apply(session: Session, parts: Composition, shop_id: int, change: Automatio
     if change.is_on is True:
         _turn_on(session, parts, shop)
     elif change.is_on is False:
-        automations.turn_off(session, shop, USER)
+        return automations.turn_off(session, shop, USER)
+    return 0
 
 
 def _turn_on(session: Session, parts: Composition, shop: ShopRow) -> None:

@@ -120,6 +120,7 @@ def _suppress(parts: Composition, found: _Found) -> None:
         people.suppress(session, vault, found.shop_id, found.channel, found.address, "unsubscribed")
         cancelled = outgoing.cancel_for_address(session, found.shop_id, found.channel.value, found.address, Reason.SUPPRESSED)
         automations.decide(session, found.shop_id, [Decided(checkout, automation, Reason.SUPPRESSED) for checkout, automation in cancelled])
+    parts.metrics.messages_cancelled(found.channel.value, len(cancelled))
 
 
 def _gone(request: Request) -> Response:
