@@ -2,7 +2,10 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from itertools import count
 
 import pytest
 
@@ -13,6 +16,7 @@ from connector.store.sealed import Vault
 from integrations.sandbox.faults import PASSING, Kind
 from sync import products, sweep
 from sync.jobs import Job
+from sync.pauses import LONGEST_SECONDS, Pauses
 from sync.services import Services
 from tests.conftest import TestShop
 from tests.fake_sender import FakeSender
@@ -76,12 +80,14 @@ def read_ids(world: World) -> set[str]:
 def test_every_product_is_read_once_the_faults_stop(world: World, calls: Calls) -> None:
     seed = random.SystemRandom().randrange(2**31)
     print(f"seed {seed}")
+    # Time flies: whoever asks to be left alone for some minutes is asked again in the next round.
+    services = replace(world.services, pauses=Pauses(clock=partial(next, count(0.0, 2 * LONGEST_SECONDS))))
     everything = set(calls.product_ids(world.shop.platform))
     faults = calls.faults(world.shop.platform)
     faults.at_random(0.3, PASSING, seed, pace=0.02)
     outcomes = {"read": 0, "left": 0}
     for _ in range(ROUNDS):
-        if products.read_missing(world.services, world.shop.id):
+        if products.read_missing(services, world.shop.id):
             outcomes["read"] += 1
             assert read_ids(world) == everything, seed
             world.execute("delete from products where shop_id = :shop")
@@ -93,9 +99,9 @@ def test_every_product_is_read_once_the_faults_stop(world: World, calls: Calls) 
     faults.stop()
     rung: list[Wake] = []
     world.db.on_wake(rung.append)
-    sweep.find_products(world.services)
+    sweep.find_products(services)
     assert [(wake.job, wake.shop_id) for wake in rung] == [(Job.PRODUCTS.value, world.shop.id)]
-    assert products.read_missing(world.services, world.shop.id) == len(everything)
+    assert products.read_missing(services, world.shop.id) == len(everything)
     assert read_ids(world) == everything
     assert world.rows("select state from shops where id = :shop") == [{"state": "connected"}]
 
