@@ -12,22 +12,23 @@ import time
 import dramatiq
 import redis
 import structlog
-from dramatiq import Worker
+from dramatiq import Consumer, Worker
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
-from dramatiq.common import dq_name
 from dramatiq.middleware import Callbacks, Pipelines, Retries, ShutdownNotifications, TimeLimit
 
 from connector.config import Settings
 from connector.store.db import Wake
 from sync.actors import declare
+from sync.hearing import CHANNEL, Hearing, HearingConsumer
 from sync.jobs import QUEUE_OF, Job, Queue
 from sync.lookout import Lookout
 from sync.services import Services
 
 HEARTBEAT_MS = 5_000
 ALWAYS = 1_000_000
-IDLE_MS = 50
+IDLE_MS = 1_000
+"""How often an idle thread looks whether it should leave."""
 MARK_SECONDS = 5
 ANSWER_SECONDS = 3.0
 CONNECT_SECONDS = 2.0
@@ -70,7 +71,15 @@ def make_broker(settings: Settings) -> dramatiq.Broker:
 
 
 class _ClosingRedisBroker(RedisBroker):
-    """dramatiq leaves the connections to the garbage collector; we close what we opened."""
+    """dramatiq leaves the connections to the garbage collector; we close what we opened. Its consumers hear the bell."""
+
+    hearing: Hearing | None = None
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+        """A consumer that waits for the channel; outside a Workforce one of dramatiq's own."""
+        if self.hearing is None:
+            return super().consume(queue_name, prefetch, timeout)
+        return HearingConsumer(self.hearing, self, queue_name, prefetch)
 
     def close(self) -> None:
         super().close()
@@ -94,6 +103,7 @@ class Bell:
         try:
             if self._marks.add(wake):
                 self._actors[Job(wake.job)].send(wake.shop_id)
+                self._marks.announce(wake)
         except Exception as error:
             self._pause("bell.out_of_order", wake, error)
             self.clear(wake)
@@ -135,11 +145,15 @@ class Workforce:
         self._broker = broker
         self._lookout = lookout
         self._looking = threading.Thread(target=lookout.run, name="lookout", daemon=True)
+        self._hearing = Hearing(broker.client, [queue.value for queue in Queue]) if isinstance(broker, _ClosingRedisBroker) else None
         self._workers = [_QueueWorker(broker, queue, threads) for queue in Queue]
 
     def start(self) -> None:
         """Begin. dramatiq enforces the time limits of actors only in a process that says it has booted."""
         self._broker.emit_after("process_boot")
+        if self._hearing is not None and isinstance(self._broker, _ClosingRedisBroker):
+            self._broker.hearing = self._hearing
+            self._hearing.start()
         for worker in self._workers:
             worker.start()
         self._looking.start()
@@ -147,6 +161,8 @@ class Workforce:
     def stop(self, timeout: int) -> None:
         """Finish what runs, for `timeout` milliseconds at most; what waits is left to others."""
         self._lookout.stop()
+        if self._hearing is not None:
+            self._hearing.stop()
         leaving = [threading.Thread(target=worker.stop, kwargs={"timeout": timeout}) for worker in self._workers]
         for thread in leaving:
             thread.start()
@@ -159,7 +175,8 @@ class _QueueWorker(Worker):
     dramatiq's worker for one queue.
 
     dramatiq expects one worker in a process: each adds a middleware to the broker that tells it of queues declared later, and
-    a second one is complained about. Ours know their queue beforehand and listen to it without being told.
+    a second one is complained about. Ours know their queue beforehand and listen to it without being told. Nobody listens to
+    dramatiq's queues of delayed messages: we delay none.
     """
 
     def __init__(self, broker: dramatiq.Broker, queue: Queue, threads: int) -> None:
@@ -170,7 +187,6 @@ class _QueueWorker(Worker):
         """Begin to listen and to work, in dramatiq's own order."""
         self.broker.emit_before("worker_boot", self)
         self._add_consumer(self._queue)
-        self._add_consumer(dq_name(self._queue), delay=True)
         for _ in range(self.worker_threads):
             self._add_worker()
         self.broker.emit_after("worker_boot", self)
@@ -194,6 +210,9 @@ class _LocalMarks:
         """Take the mark away."""
         with self._lock:
             self._wakes.discard(wake)
+
+    def announce(self, wake: Wake) -> None:
+        """Whoever answers in this process waits at the queue itself."""
 
     def can_be_reached(self) -> bool:
         """Always."""
@@ -222,6 +241,10 @@ class _RedisMarks:
     def discard(self, wake: Wake) -> None:
         """Take the mark away. Raises RedisError."""
         self._client.delete(_mark(wake))
+
+    def announce(self, wake: Wake) -> None:
+        """Say on the channel that its queue has been rung for. Raises RedisError."""
+        self._client.publish(CHANNEL, QUEUE_OF[Job(wake.job)].value)
 
     def can_be_reached(self) -> bool:
         """True if the server answers. Raises RedisError."""
