@@ -21,15 +21,7 @@ from sync.services import Services
 from tests.sync.bodies import shopify_checkout
 from tests.sync.working import PATIENCE, wait_until, working
 from tests.sync.world import Arrival, World, keep
-from tests.valkey import free_port, valkey
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Every job only notes its shop."""
-    noted: list[int] = []
-    monkeypatch.setattr(actors, "WORK", {job: lambda services, shop: noted.append(shop) for job in Job})
-    return noted
+from tests.valkey import free_port
 
 
 @pytest.fixture
@@ -38,13 +30,6 @@ def bell(services: Services, sandbox_settings: Settings) -> Iterator[Bell]:
     broker = make_broker(sandbox_settings)
     yield Bell(broker, services)
     broker.close()
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real server on a free port of loopback."""
-    with valkey(tmp_path_factory.mktemp("valkey")) as url:
-        yield url
 
 
 def test_every_job_has_work_and_a_queue(services: Services, sandbox_settings: Settings) -> None:
@@ -205,16 +190,6 @@ def test_workers_that_hear_the_bell_wait_for_it(world: World, redis_broker: Redi
         time.sleep(0.5)
         assert bell.is_in_order()
         assert world.rows("select * from checkouts") == []
-
-
-@pytest.fixture
-def redis_broker(sandbox_settings: Settings, redis_url: str) -> Iterator[RedisBroker]:
-    """A broker on an empty server."""
-    broker = make_broker(sandbox_settings.model_copy(update={"redis_url": SecretStr(redis_url)}))
-    assert isinstance(broker, RedisBroker)
-    broker.client.flushall()
-    yield broker
-    broker.close()
 
 
 def test_on_redis_a_ring_reaches_a_worker(world: World, redis_broker: RedisBroker) -> None:
