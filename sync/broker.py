@@ -161,11 +161,11 @@ class Workforce:
     def stop(self, timeout: int) -> None:
         """Finish what runs, for `timeout` milliseconds at most; what waits is left to others."""
         self._lookout.stop()
-        if self._hearing is not None:
-            self._hearing.stop()
         leaving = [threading.Thread(target=worker.stop, kwargs={"timeout": timeout}) for worker in self._workers]
         for thread in leaving:
             thread.start()
+        if self._hearing is not None:
+            self._hearing.stop()
         for thread in (*leaving, self._looking):
             thread.join(timeout / 1000)
 
