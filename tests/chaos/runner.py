@@ -125,12 +125,13 @@ class Child:
         """Run it to its end, or end it; afterwards `rows` say what came of it."""
         out, log = self.directory / f"{self.case.name}.json", self.directory / f"{self.case.name}.log"
         log.touch()
-        began = time.monotonic()
+        began, overran = time.monotonic(), False
         words = {"case": self.case.name, "seed": self.seed, "share": self.size.share, "out": str(out), "log": str(log)}
         process = self.bed.nursery.bear({**words, "template": str(self.bed.template)})
         try:
             process.wait(self.limit)
         except subprocess.TimeoutExpired:
+            overran = True
             process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(GRACE_SECONDS)
@@ -141,13 +142,13 @@ class Child:
             code = process.wait(GRACE_SECONDS)
         seconds = time.monotonic() - began
         said = log.read_text(encoding="utf-8", errors="replace").strip()
-        if out.exists():
+        if out.exists() and not overran:
             self.rows = load_rows(out)
             for row in self.rows:
                 row.figures.setdefault("seconds", f"{seconds:.0f}")
                 row.figures.setdefault("cpu", f"{process.cpu_seconds:.0f}")
         else:
-            reason = f"overran its limit of {self.limit:.0f} s" if seconds >= self.limit else f"ended with code {code}"
+            reason = f"overran its limit of {self.limit:.0f} s" if overran else f"ended with code {code}"
             self.rows = failed_rows(self.case, self.seed, f"the case {reason}: {said[-1500:]}")
         state = "ok" if all(row.is_green for row in self.rows) else "RED"
         print(f"{state:<4}{self.case.name:<24}{' '.join(row.id for row in self.rows)}  {seconds:.0f} s", flush=True)
