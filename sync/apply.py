@@ -74,14 +74,17 @@ def drain(services: Services, shop_id: int, limit: int = BATCH) -> int:
     handled, until = 0, time.monotonic() + TURN_SECONDS
     is_over = False
     while True:
-        if handled and not _more_waits(services, shop_id, rings=is_over):
+        if (handled or is_over) and not _more_waits(services, shop_id, rings=is_over):
             return handled
-        count, refused = _take_batch(services, shop_id, limit - handled)
+        taken = _take_batch(services, shop_id, limit - handled)
+        if taken is None:
+            return handled
+        count, refused = taken
         handled += count
-        if not count or (refused and handled < limit):
+        if refused and handled < limit:
             # What was refused is tried again when somebody rings or the sweep comes round, not at once.
             return handled
-        is_over = bool(refused) or handled >= limit or time.monotonic() >= until
+        is_over = not count or bool(refused) or handled >= limit or time.monotonic() >= until
 
 
 def _more_waits(services: Services, shop_id: int, *, rings: bool) -> bool:
@@ -97,12 +100,14 @@ def _more_waits(services: Services, shop_id: int, *, rings: bool) -> bool:
     return waits and not rings
 
 
-def _take_batch(services: Services, shop_id: int, limit: int) -> tuple[int, int]:
-    """Claim and apply once; returns how many were handled, and how many of those must wait for another try."""
+def _take_batch(services: Services, shop_id: int, limit: int) -> tuple[int, int] | None:
+    """Claim and apply once; returns how many were handled, and how many of those must wait for another try. None: not our turn."""
     with services.db.transaction(shop=shop_id) as session:
         shop = lease_inbox(session, shop_id)
-        pending = deliveries.claim_pending(session, shop_id, limit) if shop else []
-        outcomes = _try_all(session, services, shop, pending) if shop and pending else []
+        if shop is None:
+            return None
+        pending = deliveries.claim_pending(session, shop_id, limit)
+        outcomes = _try_all(session, services, shop, pending) if pending else []
     states = Counter(outcome.state for outcome in outcomes)
     refused = states.pop("pending", 0)
     for state, count in states.items():
