@@ -14,4 +14,13 @@ class NotFound(ConnectorError):
 
 
 class Refused(ConnectorError):
-    """A request that was understood and may not be carried out; the message says why and what helps."""
+    """
+    A request that was understood and may not be carried out; the message says why and what helps.
+
+    The message may hold `{names}`, which `values` fill: so it can be told in the reader's language.
+    """
+
+    def __init__(self, template: str = "", **values: object) -> None:
+        super().__init__(template.format(**values) if values else template)
+        self.template = template
+        self.values = values

@@ -46,4 +46,4 @@ def report_loss(services: Services, shop_id: int, error: AccessLost) -> None:
     """The platform does not know us any more: mark the shop; webhooks are still kept and applied, nothing is sent."""
     log.warning("shop.access_lost", shop_id=shop_id, call=error.call, status=error.status)
     with services.db.transaction(shop=shop_id) as session:
-        shops.mark_access_lost(session, shop_id)
+        shops.mark_access_lost(session, services.vault, shop_id)

@@ -8,7 +8,7 @@ import structlog
 from dramatiq.middleware import Interrupt
 
 from connector.store.db import Wake
-from sync import abandon, apply, products, send
+from sync import abandon, apply, post, products, send
 from sync.jobs import QUEUE_OF, Job
 from sync.services import Services
 
@@ -23,6 +23,7 @@ WORK: dict[Job, Callable[[Services, int], object]] = {
     Job.ABANDON: abandon.mark_abandoned,
     Job.PRODUCTS: products.read_missing,
     Job.SEND: send.send_messages,
+    Job.POST: post.post_mails,
 }
 
 
@@ -41,5 +42,5 @@ def _actor(
         except (Exception, Interrupt) as error:
             log.warning("job.failed", job=job.value, shop_id=shop_id, error=type(error).__name__)
 
-    options: dict[str, Any] = {"time_limit": SEND_LIMIT_MS if job is Job.SEND else TIME_LIMIT_MS}
+    options: dict[str, Any] = {"time_limit": SEND_LIMIT_MS if job in (Job.SEND, Job.POST) else TIME_LIMIT_MS}
     return dramatiq.Actor(answer, broker=broker, actor_name=job.value, queue_name=QUEUE_OF[job].value, priority=0, options=options)

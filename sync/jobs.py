@@ -10,6 +10,7 @@ class Job(StrEnum):
     PRODUCTS = "read_products"
     ABANDON = "mark_abandoned"
     SEND = "send_messages"
+    POST = "post_mails"
 
 
 class Queue(StrEnum):
@@ -23,4 +24,10 @@ class Queue(StrEnum):
     STORES = "stores"
 
 
-QUEUE_OF = {Job.APPLY: Queue.INBOUND, Job.ABANDON: Queue.INBOUND, Job.PRODUCTS: Queue.STORES, Job.SEND: Queue.OUTBOUND}
+QUEUE_OF = {
+    Job.APPLY: Queue.INBOUND,
+    Job.ABANDON: Queue.INBOUND,
+    Job.PRODUCTS: Queue.STORES,
+    Job.SEND: Queue.OUTBOUND,
+    Job.POST: Queue.OUTBOUND,
+}

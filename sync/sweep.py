@@ -6,7 +6,7 @@ found here.
 import structlog
 
 from connector.rules.automations import Reason
-from connector.store import automations, checkouts, clock, deliveries, outgoing, records, retention
+from connector.store import automations, checkouts, clock, deliveries, outgoing, records, retention, system_mails
 from connector.store.automations import Decided
 from connector.store.db import Session, wake_after_commit
 from sync.jobs import Job
@@ -40,16 +40,24 @@ def _due(session: Session, services: Services) -> list[tuple[Job, int]]:
         *((Job.ABANDON, shop) for shop in checkouts.shops_with_due(session, SHOPS_PER_SWEEP)),
     ]
     if services.mail is not None:
+        due += [(Job.POST, 0)] if system_mails.has_due(session) else []
         due += [(Job.SEND, shop) for shop in outgoing.shops_with_due(session, SHOPS_PER_SWEEP)]
     return due
 
 
 def expire(services: Services) -> int:
-    """Settle messages whose sender vanished in mid-send: their outcome is unknown, and they say so. Returns how many."""
+    """
+    Settle messages, and mails of our own, whose sender vanished in mid-send: their outcome is unknown, and they say so.
+
+    Returns how many messages.
+    """
     with services.db.system_transaction("expired send leases of all shops") as session:
         expired = outgoing.expire_leases(session)
         for shop, checkout, automation in expired:
             automations.decide(session, shop, [Decided(checkout, automation, Reason.UNKNOWN_OUTCOME)])
+        mails = system_mails.expire_leases(session)
+    if mails:
+        log.warning("mails.unknown", count=mails)
     if expired:
         services.metrics.expired_leases.add(by=len(expired))
         log.warning("messages.unknown", count=len(expired))
@@ -57,13 +65,15 @@ def expire(services: Services) -> int:
 
 
 def clean(services: Services) -> None:
-    """Make tomorrow's partitions, drop old bodies, prune checkouts that nobody can be reached about."""
+    """Make tomorrow's partitions, drop old bodies and mails, prune checkouts that nobody can be reached about."""
     with services.db.system_transaction("retention") as session:
         dropped = retention.keep_bodies(session, services.settings.retention_days)
     with services.db.system_transaction("prune unidentified checkouts") as session:
         pruned = checkouts.prune_unidentified(session, 1000)
-    if dropped or pruned:
-        log.info("retention.done", partitions=dropped, checkouts=pruned)
+    with services.db.system_transaction("forget mails of our own") as session:
+        mails = retention.forget_mails(session)
+    if dropped or pruned or mails:
+        log.info("retention.done", partitions=dropped, checkouts=pruned, mails=mails)
 
 
 def forget(services: Services) -> int:

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Connector: wins back lost sales.")
+people = typer.Typer(no_args_is_help=True, help="Our own people, who help merchants.")
+app.add_typer(people, name="staff")
 
 
 @app.command()
@@ -99,3 +101,47 @@ def replay(
     from connector.cli import manage, process
 
     process.run(lambda settings: manage.replay(settings, shop, state))
+
+
+@app.command()
+def reseal() -> None:
+    """Seal what is kept sealed with the newest key of SEALING_KEY, so that the older ones can be removed."""
+    from connector.cli import manage, process
+
+    process.run(manage.reseal)
+
+
+@people.command("add")
+def add_staff(
+    email: Annotated[str, typer.Argument(help="The address to sign in with.")],
+    name: Annotated[str, typer.Option(help="What colleagues and the audit call this person.")],
+    role: Annotated[str, typer.Option(help="viewer, support or admin")] = "viewer",
+) -> None:
+    """Let a person in. Asks for the password twice, or reads it from the standard input."""
+    from connector.cli import process, staff
+
+    process.run(lambda settings: staff.add(settings, email, name, role))
+
+
+@people.command("list")
+def list_staff() -> None:
+    """List the people and whether their second factor is set up."""
+    from connector.cli import process, staff
+
+    process.run(staff.list_staff)
+
+
+@people.command("disable")
+def disable_staff(email: Annotated[str, typer.Argument(help="The person's address.")]) -> None:
+    """Let a person in no more, from this moment on."""
+    from connector.cli import process, staff
+
+    process.run(lambda settings: staff.disable(settings, email))
+
+
+@people.command("reset-second-factor")
+def reset_second_factor(email: Annotated[str, typer.Argument(help="The person's address.")]) -> None:
+    """Forget a person's authenticator app; the next sign-in sets up a new one."""
+    from connector.cli import process, staff
+
+    process.run(lambda settings: staff.reset_second_factor(settings, email))

@@ -54,7 +54,10 @@ def check_threshold(minutes: int) -> int:
     """Return `minutes` if it is an allowed threshold (SQ-11: 20 minutes to 48 hours, inclusive). Raises Refused."""
     if not SHORTEST_MINUTES <= minutes <= LONGEST_MINUTES:
         raise Refused(
-            f"The delay must be between {SHORTEST_MINUTES} minutes and 48 hours ({LONGEST_MINUTES} minutes); {minutes} minutes is not."
+            "The delay must be between {shortest} minutes and 48 hours ({longest} minutes); {minutes} minutes is not.",
+            shortest=SHORTEST_MINUTES,
+            longest=LONGEST_MINUTES,
+            minutes=minutes,
         )
     return minutes
 

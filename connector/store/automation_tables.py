@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, SmallInteger, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary, SmallInteger, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from connector.store import columns
@@ -110,11 +110,13 @@ class MessageRow(SQLModel, table=True):
         columns.one_of("state", "queued", "sending", "sent", "refused", "unknown", "cancelled"),
         Index("ix_messages_due", "due_at", "id", postgresql_where=text("state = 'queued'")),
         Index("ix_messages_sending", "lease_until", postgresql_where=text("state = 'sending'")),
+        Index("ix_messages_handed_over_at", "handed_over_at", postgresql_where=text("handed_over_at is not null")),
+        Index(None, "shop_id", "handed_over_at"),
         Index(None, "checkout_id"),
     )
     id: int | None = columns.key()
     public_id: str = Field(unique=True)
-    shop_id: int = columns.ref("shops.id", index=True)
+    shop_id: int = columns.ref("shops.id")
     enrollment_id: int = columns.ref("enrollments.id")
     checkout_id: int = columns.ref("checkouts.id")
     automation_id: int = columns.ref("automations.id", index=True)
@@ -136,14 +138,24 @@ class MessageRow(SQLModel, table=True):
 
 
 class AuditEntryRow(SQLModel, table=True):
-    """Who did what, where, when and why."""
+    """
+    Who did what, where, when and why. No role of the app may change or delete it.
+
+    Account and shop are no references: with those an entry would go, or change, together with what it tells of.
+    """
 
     __tablename__ = "audit_entries"
+    __table_args__ = (
+        Index(None, "account_id", "id"),
+        Index(None, "shop_id", "id"),
+        Index("ix_audit_entries_reason", "object", "shop_id", "id", postgresql_where=text("action = 'support.reason'")),
+    )
     id: int | None = columns.key()
-    account_id: int | None = columns.ref("accounts.id", nullable=True, index=True)
-    shop_id: int | None = columns.ref("shops.id", nullable=True, index=True)
+    account_id: int | None = Field(default=None, sa_column=Column(BigInteger))
+    shop_id: int | None = Field(default=None, sa_column=Column(BigInteger))
     actor: str
     action: str
     object: str | None = None
     reason: str | None = None
+    request_id: str | None = None
     at: datetime

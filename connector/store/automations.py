@@ -11,8 +11,9 @@ from sqlmodel import Session, col
 from connector.canonical import Channel
 from connector.errors import NotFound
 from connector.rules.automations import AutomationFacts, Reason
-from connector.store import outgoing
-from connector.store.automation_tables import AuditEntryRow, AutomationRow
+from connector.store import audit, outgoing
+from connector.store.audit import Actor
+from connector.store.automation_tables import AutomationRow
 from connector.store.db import app_now
 from connector.store.ids import public_id, token
 from connector.store.tables import ShopRow
@@ -57,7 +58,7 @@ def get_automation(session: Session, shop_id: int, *, lock: bool = False) -> Aut
     return row
 
 
-def turn_on(session: Session, shop: ShopRow, actor: str) -> None:
+def turn_on(session: Session, shop: ShopRow, actor: Actor) -> None:
     """
     Switch the abandoned-checkout automation on. Its activation time is stored: checkouts abandoned before never count
     (SQ-13); turning it on again restarts that time. Turning on what is on changes nothing.
@@ -67,10 +68,10 @@ def turn_on(session: Session, shop: ShopRow, actor: str) -> None:
     if automation.is_on:
         return
     automation.is_on, automation.activated_at = True, app_now(session)
-    _audit(session, shop, automation, actor, "automation.on")
+    audit.write(session, actor, "automation.on", account_id=shop.account_id, shop_id=shop.id, object=automation.public_id)
 
 
-def turn_off(session: Session, shop: ShopRow, actor: str) -> int:
+def turn_off(session: Session, shop: ShopRow, actor: Actor) -> int:
     """Switch it off and cancel everything queued, with the reason (SQ-20, SQ-21); returns how many were cancelled."""
     assert shop.id is not None
     automation = get_automation(session, shop.id, lock=True)
@@ -78,7 +79,7 @@ def turn_off(session: Session, shop: ShopRow, actor: str) -> int:
         return 0
     automation.is_on, automation.deactivated_at = False, app_now(session)
     session.flush()
-    _audit(session, shop, automation, actor, "automation.off")
+    audit.write(session, actor, "automation.off", account_id=shop.account_id, shop_id=shop.id, object=automation.public_id)
     cancelled = outgoing.cancel_queued(session, shop.id, Reason.AUTOMATION_OFF, automation_id=automation.id)
     decide(session, shop.id, [Decided(checkout_id, automation.id, Reason.AUTOMATION_OFF) for checkout_id, _ in cancelled])
     return len(cancelled)
@@ -172,10 +173,3 @@ def decide_ended(session: Session, shop_id: int, checkout_ids: Sequence[int], re
     pairs: set[tuple[Any, Any]] = {(row[0], row[1]) for row in session.execute(statement, {"shop": shop_id, "ids": list(checkout_ids)})}
     decide(session, shop_id, [Decided(checkout, automation, reason) for checkout, automation in sorted(pairs | set(cancelled))])
     return len(cancelled)
-
-
-def _audit(session: Session, shop: ShopRow, automation: AutomationRow, actor: str, action: str) -> None:
-    entry = AuditEntryRow(
-        account_id=shop.account_id, shop_id=shop.id, actor=actor, action=action, object=automation.public_id, at=app_now(session)
-    )
-    session.add(entry)

@@ -8,7 +8,8 @@ from sqlalchemy import delete, select, text
 from sqlmodel import Session, col
 
 from connector.platforms import Installation
-from connector.store import shops
+from connector.store import audit, members, shops
+from connector.store.audit import Actor
 from connector.store.automation_tables import AuditEntryRow
 from connector.store.db import app_now
 from connector.store.sealed import Vault
@@ -30,8 +31,29 @@ class WebhookCheck:
     words: str
 
 
-def remember(session: Session, vault: Vault, platform: str, state: str, browser: str, remembered: Mapping[str, str]) -> None:
-    """Keep an install until its callback; those that ran out go. `state` and `browser` are one-time random texts."""
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An install that may go on: what was remembered, and the account that a new shop joins (None: one of its own)."""
+
+    remembered: Mapping[str, str]
+    account_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A shop whose install ended well. `owner_id`: the first member of the account that was made for it, once."""
+
+    shop: ShopRow
+    owner_id: int | None
+
+
+def remember(
+    session: Session, vault: Vault, platform: str, state: str, browser: str, remembered: Mapping[str, str], account_id: int | None = None
+) -> None:
+    """
+    Keep an install until its callback; those that ran out go. `state` and `browser` are one-time random texts; `account_id` is
+    that of the member who began it.
+    """
     now = app_now(session)
     session.execute(delete(PendingInstallRow).where(col(PendingInstallRow.created_at) < now - LIFETIME))
     row = PendingInstallRow(
@@ -40,11 +62,12 @@ def remember(session: Session, vault: Vault, platform: str, state: str, browser:
         platform=platform,
         remembered=vault.seal(remembered),
         created_at=now,
+        account_id=account_id,
     )
     session.add(row)
 
 
-def claim(session: Session, vault: Vault, platform: str, state: str, browser: str | None) -> Mapping[str, str] | None:
+def claim(session: Session, vault: Vault, platform: str, state: str, browser: str | None) -> Claim | None:
     """
     Use up an install and return what was remembered; None if there is none of this state that may go on.
 
@@ -56,47 +79,58 @@ def claim(session: Session, vault: Vault, platform: str, state: str, browser: st
         return None
     if browser is not None and row.browser_hash != _browser_hash(vault, browser):
         return None
-    remembered = vault.open(row.remembered)
+    claimed = Claim(vault.open(row.remembered), row.account_id)
     if browser is None:
         row.remembered = USED
     else:
         session.delete(row)
-    return remembered
+    return claimed
 
 
 def save(
-    session: Session, vault: Vault, platform: str, installation: Installation, *, state: str, fresh_key: str, fresh_secret: str
+    session: Session,
+    vault: Vault,
+    platform: str,
+    installation: Installation,
+    *,
+    state: str,
+    fresh_key: str,
+    fresh_secret: str,
+    account_id: int | None = None,
 ) -> Installed:
     """Write a proven install (see `shops.save_install`) and, where the browser will ask later, that this one succeeded."""
     # Two installs of a new shop at once would both find nothing and both insert.
     session.execute(text("select pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"install {platform} {installation.domain}"})
-    installed = shops.save_install(session, vault, platform, installation, fresh_key=fresh_key, fresh_secret=fresh_secret)
+    installed = shops.save_install(
+        session, vault, platform, installation, fresh_key=fresh_key, fresh_secret=fresh_secret, account_id=account_id
+    )
     row = session.get(PendingInstallRow, _state_hash(vault, state))
     if row is not None:
-        row.finished_shop_id = installed.shop_id
+        row.finished_shop_id, row.account_id = installed.shop_id, None if installed.owner_id is not None else installed.account_id
     return installed
 
 
-def find_finished(session: Session, vault: Vault, platform: str, state: str, browser: str) -> ShopRow | None:
-    """The shop that an install of this browser ended in, if it did within its 15 minutes."""
-    row = session.get(PendingInstallRow, _state_hash(vault, state))
+def find_finished(session: Session, vault: Vault, platform: str, state: str, browser: str) -> Finished | None:
+    """
+    What an install of this browser ended in, if it did within its 15 minutes.
+
+    The first to ask after an account was made for it gets its owner as well, and nobody after that.
+    """
+    row = session.get(PendingInstallRow, _state_hash(vault, state), with_for_update=True)
     if row is None or not _is_good(session, row, platform) or row.browser_hash != _browser_hash(vault, browser):
         return None
-    return None if row.finished_shop_id is None else shops.get_shop(session, row.finished_shop_id)
+    if row.finished_shop_id is None:
+        return None
+    shop = shops.get_shop(session, row.finished_shop_id)
+    owner_id = None if row.account_id is not None else members.first_owner(session, shop.account_id)
+    row.account_id = shop.account_id
+    return Finished(shop, owner_id)
 
 
-def note_webhooks(session: Session, shop: ShopRow, *, actor: str, is_ready: bool, words: str) -> None:
+def note_webhooks(session: Session, shop: ShopRow, *, actor: Actor, is_ready: bool, words: str) -> None:
     """Write down how registering the shop's webhooks ended. `words` are fit for the merchant."""
-    entry = AuditEntryRow(
-        account_id=shop.account_id,
-        shop_id=shop.id,
-        actor=actor,
-        action=WEBHOOKS_READY if is_ready else WEBHOOKS_FAILED,
-        object=shop.public_id,
-        reason=words,
-        at=app_now(session),
-    )
-    session.add(entry)
+    action = WEBHOOKS_READY if is_ready else WEBHOOKS_FAILED
+    audit.write(session, actor, action, account_id=shop.account_id, shop_id=shop.id, object=shop.public_id, reason=words)
 
 
 def last_webhook_check(session: Session, shop_id: int) -> WebhookCheck | None:

@@ -1,9 +1,8 @@
-"""What support reads: lists and one checkout with everything around it. Reads only."""
+"""One checkout with everything around it, and what came in lately. Reads only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select, text
 from sqlmodel import Session, col
@@ -33,16 +32,6 @@ _NEWEST = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """One checkout of a list: its row, as the rules see it, the written decision and the newest message, if there are any."""
-
-    row: Any
-    facts: CheckoutFacts
-    reason: str | None
-    message_state: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
     """One checkout with all that is around it, newest first where there is an order."""
 
@@ -64,28 +53,6 @@ class TopicHealth:
     count: int
     quarantined: int
     last_at: datetime
-
-
-def list_checkouts(session: Session, shop_id: int, before: str | None, limit: int) -> list[Listed]:
-    """
-    A shop's checkouts, newest first, from the one after `before` (a public id) on. An unknown `before` ends the list.
-
-    A cart whose checkout is in the list as well is left out: it is the same purchase.
-    """
-    statement = text("""
-        select c.*, d.reason, m.state message_state
-        from checkouts c
-        left join automations a on a.shop_id = c.shop_id and a.trigger = 'abandoned_checkout'
-        left join decisions d on d.checkout_id = c.id and d.automation_id = a.id
-        left join lateral (select state from messages where checkout_id = c.id order by id desc limit 1) m on true
-        where c.shop_id = :shop and (cast(:before as text) is null or (c.created_at, c.id) < (
-            select b.created_at, b.id from checkouts b where b.shop_id = :shop and b.public_id = :before))
-          and not (c.stage = 'cart' and exists (
-            select 1 from checkouts k where k.shop_id = :shop and k.stage = 'checkout' and k.cart_token = c.cart_token))
-        order by c.created_at desc, c.id desc limit :limit
-    """)
-    rows = session.execute(statement, {"shop": shop_id, "before": before, "limit": limit})
-    return [Listed(row, facts_of(row), row.reason, row.message_state) for row in rows]
 
 
 def find_checkout_shop(session: Session, public_id: str) -> int:
@@ -136,12 +103,6 @@ def topics_heard(session: Session, shop_id: int) -> list[TopicHealth]:
         where shop_id = :shop and received_at > app_now() - make_interval(days => :days) group by topic order by topic
     """)
     return [TopicHealth(*row) for row in session.execute(statement, {"shop": shop_id, "days": DAYS})]
-
-
-def quarantined(session: Session, shop_id: int, limit: int = 20) -> Sequence[DeliveryRow]:
-    """The newest deliveries that made no sense, with their reason."""
-    statement = select(DeliveryRow).where(col(DeliveryRow.shop_id) == shop_id, col(DeliveryRow.state) == "quarantined")
-    return session.scalars(statement.order_by(col(DeliveryRow.received_at).desc(), col(DeliveryRow.id).desc()).limit(limit)).all()
 
 
 def unknown_shops(session: Session, limit: int = 20) -> Sequence[UnknownShopRow]:

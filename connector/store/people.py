@@ -36,7 +36,11 @@ def save_contacts(session: Session, account_id: int, records: Iterable[Customer 
     Returns their ids by e-mail. The locks come first and then the new ones, both in the order of the addresses, so that two
     shops of an account hardly ever block each other.
     """
-    said = _said(records)
+    return say_of_contacts(session, account_id, _said(records))
+
+
+def say_of_contacts(session: Session, account_id: int, said: Mapping[str, Sequence[Saying]]) -> dict[str, int]:
+    """The same for what is known of addresses already."""
     if not said:
         return {}
     emails = sorted(said)

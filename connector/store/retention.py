@@ -52,3 +52,14 @@ unsaid as (
 )
 select id from gone
 """)
+
+
+def forget_mails(session: Session, limit: int = BATCH) -> int:
+    """Delete mails of our own that were settled a month ago; they have been empty since then. Returns how many went."""
+    statement = text("""
+        delete from system_mails where id = any (array(
+            select id from system_mails
+            where state in ('sent', 'refused', 'unknown') and queued_at < app_now() - interval '30 days' order by id limit :limit
+        )) returning 1
+    """)
+    return len(session.execute(statement, {"limit": limit}).all())

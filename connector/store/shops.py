@@ -11,60 +11,93 @@ from connector.canonical import ShopProfile
 from connector.errors import NotFound
 from connector.platforms import Access, Installation
 from connector.rules.abandonment import ActivityClock, check_threshold
-from connector.store import checkouts
+from connector.store import checkouts, members, notices
 from connector.store.automation_tables import AutomationRow
 from connector.store.db import app_now
 from connector.store.ids import public_id
+from connector.store.notices import Cause
 from connector.store.sealed import Vault
 from connector.store.tables import AccountRow, ShopRow, ShopWorkRow
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An install that was written: the shop and the opened secret of its webhooks."""
+    """
+    An install that was written: the shop, its account, and the opened secret of its webhooks.
+
+    `owner_id`: the first member of an account that was made for it; None if the shop is in one that was there before.
+    """
 
     shop_id: int
     public_id: str
     webhook_secret: str
     shop_key: str
+    account_id: int
+    owner_id: int | None = None
 
 
 def save_install(
-    session: Session, vault: Vault, platform: str, installation: Installation, *, fresh_key: str, fresh_secret: str
+    session: Session,
+    vault: Vault,
+    platform: str,
+    installation: Installation,
+    *,
+    fresh_key: str,
+    fresh_secret: str,
+    account_id: int | None = None,
 ) -> Installed:
     """
-    Write a proven install: a new shop in an account of its own, or the same shop again after a reinstall.
+    Write a proven install: a new shop in `account_id` or in an account of its own, or the same shop again after a reinstall.
 
-    Webhook key and secret stay the same over reinstalls, so that subscriptions made before keep working. The abandoned-checkout
-    automation comes with the shop, off (SQ-01).
+    A shop that was here before stays in its account, whoever installs it: moving it would need proof from both sides. Webhook key
+    and secret stay the same over reinstalls, so that subscriptions made before keep working. The abandoned-checkout automation
+    comes with the shop, off (SQ-01).
     """
-    now = app_now(session)
+    now, owner_id = app_now(session), None
     shop = session.scalars(
         select(ShopRow).where(col(ShopRow.platform) == platform, col(ShopRow.domain) == installation.domain).with_for_update()
     ).one_or_none()
     if shop is None:
-        shop = _new_shop(session, vault, platform, installation, now, fresh_key, fresh_secret)
+        if account_id is None:
+            account_id, owner_id = _new_account(session, installation.profile, now)
+        shop = _new_shop(session, vault, platform, installation, now, fresh_key, fresh_secret, account_id)
     _settle(shop, installation.profile)
     shop.credentials = vault.seal(installation.credentials)
     shop.scopes = list(installation.scopes)
     shop.missing_scopes = list(installation.missing_scopes)
     shop.state, shop.installed_at, shop.uninstalled_at = "connected", now, None
     session.flush()
+    notices.settle(session, shop.account_id, Cause.NEEDS_SIGN_IN, shop.public_id)
     assert shop.id is not None
     assert shop.webhook_secret is not None
-    return Installed(shop.id, shop.public_id, vault.open(shop.webhook_secret)["secret"], shop.shop_key)
+    secret = vault.open(shop.webhook_secret)["secret"]
+    return Installed(shop.id, shop.public_id, secret, shop.shop_key, shop.account_id, owner_id)
 
 
-def _new_shop(
-    session: Session, vault: Vault, platform: str, installation: Installation, now: datetime, fresh_key: str, fresh_secret: str
-) -> ShopRow:
-    account = AccountRow(public_id=public_id("acc"), name=installation.profile.name, created_at=now)
+def _new_account(session: Session, profile: ShopProfile, now: datetime) -> tuple[int, int]:
+    """An account named after its first shop, whose contact address becomes its first owner's."""
+    account = AccountRow(public_id=public_id("acc"), name=profile.name, created_at=now)
     session.add(account)
     session.flush()
     assert account.id is not None
+    owner = members.add_first(session, account.id, profile.contact_email)
+    assert owner.id is not None
+    return account.id, owner.id
+
+
+def _new_shop(
+    session: Session,
+    vault: Vault,
+    platform: str,
+    installation: Installation,
+    now: datetime,
+    fresh_key: str,
+    fresh_secret: str,
+    account_id: int,
+) -> ShopRow:
     shop = ShopRow(
         public_id=public_id("shp"),
-        account_id=account.id,
+        account_id=account_id,
         platform=platform,
         domain=installation.domain,
         shop_key=fresh_key,
@@ -142,21 +175,28 @@ def uninstall(session: Session, shop_id: int, at: datetime) -> bool:
     changed = session.execute(
         text("""
             update shops set state = 'uninstalled', uninstalled_at = :at, credentials = null
-            where id = :shop and state <> 'uninstalled' and installed_at <= :at returning id
+            where id = :shop and state <> 'uninstalled' and installed_at <= :at returning account_id, public_id
         """),
         {"shop": shop_id, "at": at},
-    ).scalar()
+    ).one_or_none()
+    if changed is not None:
+        notices.settle(session, changed[0], Cause.NEEDS_SIGN_IN, changed[1])
     return changed is not None
 
 
-def mark_access_lost(session: Session, shop_id: int) -> None:
-    """The platform no longer accepts our credentials: everything stops politely until somebody signs in again."""
-    session.execute(text("update shops set state = 'needs_sign_in' where id = :shop and state = 'connected'"), {"shop": shop_id})
+def mark_access_lost(session: Session, vault: Vault, shop_id: int) -> None:
+    """The platform no longer accepts our credentials: everything stops politely until somebody signs in again; owners are told."""
+    statement = text("update shops set state = 'needs_sign_in' where id = :shop and state = 'connected' returning 1")
+    if session.execute(statement, {"shop": shop_id}).scalar() is not None:
+        shop = get_shop(session, shop_id)
+        notices.tell(session, vault, shop, Cause.NEEDS_SIGN_IN, shop.public_id)
 
 
 def replace_credentials(session: Session, vault: Vault, shop_id: int, credentials: Mapping[str, str]) -> None:
     """Store a refreshed token pair of a connected shop; an uninstalled one gets none."""
-    session.execute(
-        text("update shops set credentials = :sealed where id = :shop and state = 'connected'"),
+    changed = session.execute(
+        text("update shops set credentials = :sealed where id = :shop and state = 'connected' returning account_id, public_id"),
         {"shop": shop_id, "sealed": vault.seal(credentials)},
-    )
+    ).one_or_none()
+    if changed is not None:
+        notices.settle(session, changed[0], Cause.NEEDS_SIGN_IN, changed[1])

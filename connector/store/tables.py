@@ -72,7 +72,11 @@ class ShopWorkRow(SQLModel, table=True):
 
 
 class PendingInstallRow(SQLModel, table=True):
-    """An install between its first redirect and its callback; state and browser are kept as keyed hashes, once."""
+    """
+    An install between its first redirect and its callback; state and browser are kept as keyed hashes, once.
+
+    `account_id`: the account of the member who began it, for the shop to join.
+    """
 
     __tablename__ = "pending_installs"
     state_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
@@ -81,6 +85,7 @@ class PendingInstallRow(SQLModel, table=True):
     remembered: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     created_at: datetime
     finished_shop_id: int | None = columns.ref("shops.id", nullable=True)
+    account_id: int | None = columns.ref("accounts.id", nullable=True)
 
 
 class CompanyRow(SQLModel, table=True):
@@ -190,10 +195,13 @@ class CheckoutRow(SQLModel, table=True):
         columns.one_of("stage", "cart", "checkout"),
         columns.known("token"),
         columns.known("cart_token"),
+        columns.known("number"),
         columns.known("email_norm"),
         columns.known("customer_platform_id"),
         columns.known("phone_e164"),
         columns.known("checkout_phone_e164"),
+        columns.known("abandoned_at"),
+        Index(None, "shop_id", "created_at", "id"),
         Index("ix_checkouts_due", "due_at", "id", postgresql_where=text("due_at is not null")),
     )
     id: int | None = columns.key()
@@ -290,6 +298,7 @@ class OrderRow(SQLModel, table=True):
         UniqueConstraint("shop_id", "platform_id"),
         columns.known("checkout_token"),
         columns.known("cart_token"),
+        columns.known("number"),
         columns.known("email_norm"),
         columns.known("customer_platform_id"),
         columns.known("phone_e164"),

@@ -9,6 +9,7 @@ from sqlmodel import Session
 from connector.errors import NotFound
 from connector.rules.automations import Reason
 from connector.store import automations, records, shops
+from connector.store.audit import Actor
 from connector.store.automations import Decided, NewMessage
 from connector.store.db import app_now
 from tests.conftest import TestShop
@@ -28,8 +29,8 @@ def switch(session: Session, shop: TestShop, to: bool) -> int | None:
     """Turn the automation on or off."""
     row = shops.get_shop(session, shop.id)
     if not to:
-        return automations.turn_off(session, row, "merchant")
-    automations.turn_on(session, row, "merchant")
+        return automations.turn_off(session, row, Actor("merchant"))
+    automations.turn_on(session, row, Actor("merchant"))
     return None
 
 

@@ -108,3 +108,19 @@ def test_a_drain_that_takes_its_time_keeps_no_old_day_from_being_dropped(db: Dat
         assert len(deliveries.claim_pending(drain, shopify_shop.id, 10)) == 1
         with db.system_transaction("test") as session:
             assert retention.keep_bodies(session, 14) == 1
+
+
+def test_mails_of_our_own_go_a_month_after_they_were_settled_and_open_ones_stay(db: Database) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(
+            text("""
+                insert into system_mails (public_id, kind, state, queued_at, due_at)
+                select 'sml_' || state || days, 'notice', state, now() - make_interval(days => days), now()
+                from unnest(array['queued', 'sending', 'sent', 'refused', 'unknown']) state, unnest(array[29, 31]) days
+            """)
+        )
+    with db.system_transaction("test") as session:
+        assert retention.forget_mails(session) == 3
+        assert retention.forget_mails(session) == 0
+    assert count(db, "system_mails where state in ('queued', 'sending')") == 4
+    assert count(db, "system_mails") == 7

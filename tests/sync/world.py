@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import text
 
 from connector.store import automations, clock, shops
+from connector.store.audit import Actor
 from connector.store.db import Database, app_now
 from sync import abandon, apply, send
 from sync.services import Services
@@ -78,12 +79,12 @@ class World:
     def turn_on(self) -> None:
         """The merchant turns the automation on."""
         with self.db.transaction(shop=self.shop.id) as session:
-            automations.turn_on(session, shops.get_shop(session, self.shop.id), "merchant")
+            automations.turn_on(session, shops.get_shop(session, self.shop.id), Actor("merchant"))
 
     def turn_off(self) -> int:
         """The merchant turns it off; returns how many messages were cancelled."""
         with self.db.transaction(shop=self.shop.id) as session:
-            return automations.turn_off(session, shops.get_shop(session, self.shop.id), "merchant")
+            return automations.turn_off(session, shops.get_shop(session, self.shop.id), Actor("merchant"))
 
     def go_to(self, instant: datetime) -> None:
         """The clock moves on."""
