@@ -62,7 +62,7 @@ demo: install
 serve: install
 	@$(BIN)/connector serve $(ARGS)
 
-test: install
+test: install chromium
 	@$(BIN)/python -m tests.gate $(ARGS)
 
 bench: install wrk
@@ -73,7 +73,7 @@ chaos: install
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 # Which row of the specification is proven by which test. A failing test only shows in the table here.
-spec: install
+spec: install chromium
 	@$(BIN)/pytest -q -n 2 --no-header --spec-report; [ $$? -le 1 ]
 	@$(BIN)/python -m tests.spec
 
@@ -96,3 +96,11 @@ wrk:
 	@command -v wrk >/dev/null || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -q && apt-get install -qy wrk; \
 		else echo "The benchmarks need the load generator wrk: apt-get install wrk" >&2; exit 1; fi; }
+
+# The tests of pages drive the distribution's Chromium; CHROMIUM names another one. Nothing is fetched where it is there.
+.PHONY: chromium
+chromium:
+	@command -v "$${CHROMIUM:-chromium}" >/dev/null || { \
+		if [ -z "$$CHROMIUM" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+		then apt-get update -q && apt-get install -qy chromium fonts-liberation; \
+		else echo "The tests of pages need Chromium: apt-get install chromium fonts-liberation, or CHROMIUM=/path/to/it" >&2; exit 1; fi; }

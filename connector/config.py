@@ -5,6 +5,7 @@ Built once at an entry point (`cli`) and passed down. Sandbox-only settings are 
 production process can be pointed at pretend stores.
 """
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Self
 
@@ -32,7 +33,9 @@ class Settings(BaseSettings):
     smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465")
     mail_from: str = Field("Connector <connector@localhost>", description="sender of the e-mails")
     sealing_key: SecretStr | None = Field(None, description="key(s) that seal credentials, newest first; unset: made once in data_dir")
-    operator_key: SecretStr | None = Field(None, description="password of the pages; unset: made once in data_dir")
+    operator_key: SecretStr | None = Field(None, description="password of /metrics; unset: made once in data_dir")
+    trusted_proxies: str = Field("", description="addresses or networks of our proxies, with commas; X-Forwarded-For is theirs to say")
+    shopify_listing_url: str = Field("", description="the app's page in the Shopify App Store, where merchants install it")
     shopify_client_id: str = Field("", description="the app's client id from the Dev Dashboard")
     shopify_client_secret: SecretStr = Field(SecretStr(""), description="the app's client secret; empty closes the Shopify door")
     shopify_old_client_secret: SecretStr = Field(SecretStr(""), description="the previous secret while it is being rotated")
@@ -59,11 +62,22 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def proxies_are_networks(self) -> Self:
+        """Refuse a TRUSTED_PROXIES that names no addresses."""
+        assert self.proxy_networks is not None
+        return self
+
+    @model_validator(mode="after")
     def public_url_has_a_default(self) -> Self:
         """Without PUBLIC_URL we are where we listen."""
         if not self.public_url:
             object.__setattr__(self, "public_url", f"http://{self.host}:{self.port}")
         return self
+
+    @property
+    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """TRUSTED_PROXIES as networks. Raises ValueError for what is none."""
+        return tuple(ip_network(part.strip(), strict=False) for part in self.trusted_proxies.split(",") if part.strip())
 
     @property
     def can_send_mail(self) -> bool:

@@ -10,15 +10,17 @@ from fastapi.staticfiles import StaticFiles
 
 from connector.store.db import Wake
 from connector.store.keeping import Keeper, ShopReader
+from connector.web import account, components, front, install, sign_in, staff_sign_in, status_page, transfer
 from connector.web import health as watching
-from connector.web import install
+from connector.web.api import routes as api
 from connector.web.composition import Composition
+from connector.web.headers import SecurityHeaders
 from connector.web.health import Health
 from connector.web.limits import Limits
 from connector.web.merchant import routes as merchant
-from connector.web.pages import SecurityHeaders, add_error_pages
+from connector.web.pages import add_error_pages
 from connector.web.shopper import routes as shopper
-from connector.web.support import routes as support
+from connector.web.support import pages as support_pages
 from sync.jobs import Job
 from webhooks.directory import ShopDirectory
 from webhooks.door import Door
@@ -26,6 +28,20 @@ from webhooks.inbox import Inbox
 
 HELPERS = 2
 STATIC = Path(__file__).parent / "static"
+ROUTERS = (
+    watching.router,
+    front.router,
+    install.router,
+    shopper.router,
+    sign_in.router,
+    account.router,
+    transfer.router,
+    merchant.router,
+    staff_sign_in.router,
+    support_pages.router,
+    status_page.router,
+    api.router,
+)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -87,8 +103,10 @@ def make_pages(composition: Composition, lifespan: Lifespan | None = None, healt
     """Everything behind the door: pages, links, installs, health."""
     pages = FastAPI(title="Connector", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     pages.state.composition, pages.state.health = composition, health or Health(composition)
-    for router in (watching.router, install.router, shopper.router, merchant.router, support.router):
+    for router in ROUTERS:
         pages.include_router(router)
+    if composition.settings.sandbox:
+        pages.include_router(components.router)
     pages.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_error_pages(pages)
     return SecurityHeaders(Limits(pages), is_sandbox=composition.settings.sandbox)

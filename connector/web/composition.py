@@ -10,10 +10,11 @@ import dramatiq
 from connector.config import Settings
 from connector.errors import ConfigError
 from connector.metrics import Metrics
-from connector.store import clock, migrate
+from connector.store import clock, migrate, resealing
 from connector.store.db import Database
 from connector.store.sealed import open_vault
 from connector.web.departure import Departure
+from connector.web.watching import Watch
 from integrations.registry import make_mail_sender, make_platforms, make_transport
 from sync.broker import Bell, make_broker
 from sync.jobs import Queue
@@ -30,6 +31,7 @@ class Composition:
     bell: Bell
     instance: str = field(default_factory=lambda: secrets.token_hex(16))
     departure: Departure = field(default_factory=Departure)
+    watch: Watch = field(default_factory=Watch)
 
     @property
     def db(self) -> Database:
@@ -58,9 +60,10 @@ def compose(settings: Settings) -> Iterator[Composition]:
         with database.system_transaction("start: whose database is this") as session:
             migrate.check_side(is_sandbox=clock.is_sandbox(session), sandbox=settings.sandbox)
             clock.read(session)
+            vault = resealing.settle(session, open_vault(settings))
         services = Services(
             db=database,
-            vault=open_vault(settings),
+            vault=vault,
             platforms=make_platforms(settings, transport),
             mail=mail,
             settings=settings,

@@ -1,15 +1,23 @@
-"""How pages write money, instants and durations."""
+"""How pages write money, instants and durations, in the reader's language."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from zoneinfo import ZoneInfo
 
+from babel import Locale
+
 from connector.messages.reminder import money as as_in_messages
+from connector.web.language import DEFAULT, N_, translator
 
 PLATFORM_TITLES: Mapping[str, str] = {"shopify": "Shopify", "woocommerce": "WooCommerce"}
-SHOP_STATES: Mapping[str, str] = {"connected": "connected", "needs_sign_in": "sign-in needed", "uninstalled": "uninstalled"}
+SHOP_STATES: Mapping[str, str] = {
+    "connected": N_("connected"),
+    "needs_sign_in": N_("sign-in needed"),
+    "uninstalled": N_("uninstalled"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +29,14 @@ class Moment:
     short: str
 
 
-def money(amount: Decimal, currency: str) -> str:
+def money(amount: Decimal, currency: str, language: str = DEFAULT) -> str:
     """
-    An exact amount as English readers write it, rounded as in our e-mails; an unknown currency keeps its code.
+    An exact amount as readers of that language write it, rounded as in our e-mails; an unknown currency keeps its code.
 
     Amounts of more than 26 digits are nonsense, and are shown as they came.
     """
     try:
-        return as_in_messages(amount, currency, "en")
+        return as_in_messages(amount, currency, language)
     except InvalidOperation:
         return f"{amount} {currency}"
 
@@ -41,20 +49,31 @@ def zone(name: str) -> tzinfo:
         return UTC
 
 
-def moment(at: datetime, place: tzinfo) -> Moment:
+def moment(at: datetime, place: tzinfo, language: str = DEFAULT) -> Moment:
     """An instant in a shop's own time, to the second, with the zone named."""
     local = at.astimezone(place)
-    day = f"{local.day} {local:%b %Y, }"
+    day = f"{local.day} {_months(language)[local.month]} {local:%Y}, "
     return Moment(local.isoformat(timespec="seconds"), f"{day}{local:%H:%M:%S %Z}", f"{day}{local:%H:%M}")
 
 
-def moment_or_none(at: datetime | None, place: tzinfo) -> Moment | None:
+def moment_or_none(at: datetime | None, place: tzinfo, language: str = DEFAULT) -> Moment | None:
     """The same, and nothing for nothing."""
-    return None if at is None else moment(at, place)
+    return None if at is None else moment(at, place, language)
 
 
-def duration(minutes: int) -> str:
+def duration(minutes: int, language: str = DEFAULT) -> str:
     """Minutes as people say them: `20 minutes`, `1 hour`, `48 hours`, `1 hour 30 minutes`."""
+    words = translator(language)
     hours, rest = divmod(minutes, 60)
-    parts = [f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in ((hours, "hour"), (rest, "minute")) if count]
-    return " ".join(parts) or "0 minutes"
+    parts = []
+    if hours:
+        parts.append(words.ngettext("%(num)d hour", "%(num)d hours", hours) % {"num": hours})
+    if rest or not hours:
+        parts.append(words.ngettext("%(num)d minute", "%(num)d minutes", rest) % {"num": rest})
+    return " ".join(parts)
+
+
+@cache
+def _months(language: str) -> Mapping[int, str]:
+    months: Mapping[int, str] = Locale.parse(language).months["format"]["abbreviated"]
+    return months

@@ -6,10 +6,8 @@ connections that the work needs. Redis is no condition: it only rings.
 """
 
 import asyncio
-import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from fastapi import APIRouter, Depends, Request
@@ -19,9 +17,10 @@ from connector import log
 from connector.metrics import CONTENT_TYPE, Family, gauge, render
 from connector.store.figures import Figures, silent
 from connector.store.readiness import SILENT, UNWRITABLE, Readiness
-from connector.web.auth import require_operator
 from connector.web.composition import Composition
+from connector.web.disk import free_bytes
 from connector.web.inputs import Parts
+from connector.web.operator import require_operator
 from connector.web.protocol import EdgeProtocol
 
 ASK_SECONDS = 1.5
@@ -125,18 +124,6 @@ class Health:
         finally:
             if not self._is_kept:
                 await self._figures.close()
-
-
-def free_bytes(directory: Path) -> int | None:
-    """Room on the disk of a directory that may not be there yet; None where that cannot be told."""
-    for place in (directory, *directory.absolute().parents):
-        try:
-            return shutil.disk_usage(place).free
-        except FileNotFoundError:
-            continue
-        except OSError:
-            return None
-    return None
 
 
 class _Asked(Generic[T]):

@@ -9,6 +9,7 @@ from fastapi import Depends, HTTPException, Request
 
 from connector.errors import NotFound
 from connector.web.composition import Composition
+from connector.web.language import N_
 
 MAX_BODY = 65_536
 MAX_FIELDS = 50
@@ -29,7 +30,7 @@ async def limited_body(request: Request) -> bytes:
     async for part in request.stream():
         parts += part
         if len(parts) > MAX_BODY:
-            raise HTTPException(413, "That is more than this page takes.")
+            raise HTTPException(413, N_("That is more than this page takes."))
     return bytes(parts)
 
 
@@ -40,14 +41,14 @@ async def form_fields(request: Request) -> Mapping[str, str]:
     Only what a plain HTML form sends is taken, so that scripts of other pages cannot post here as something else.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
-        raise HTTPException(415, "Please send the form of this page.")
+        raise HTTPException(415, N_("Please send the form of this page."))
     body = await limited_body(request)
     try:
         fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS))
     except ValueError as error:
-        raise HTTPException(400, "The form cannot be read.") from error
+        raise HTTPException(400, N_("The form cannot be read.")) from error
     if any("\x00" in value for value in fields.values()):
-        raise HTTPException(400, "The form holds a sign that no text has.")
+        raise HTTPException(400, N_("The form holds a sign that no text has."))
     return fields
 
 

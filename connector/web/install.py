@@ -17,20 +17,28 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from connector.errors import NotFound
 from connector.platforms import Callback, InstallRefused, Platform, PlatformError
-from connector.store import installs
+from connector.rules.permissions import Permission, Role, member_may
+from connector.store import audit, installs, shops
 from connector.store.db import app_now
 from connector.store.shops import Installed
+from connector.web import cookies
+from connector.web.asking import Ask, Visitor
+from connector.web.auth import NOT_ALLOWED, signed_in
 from connector.web.composition import Composition
 from connector.web.formats import PLATFORM_TITLES
+from connector.web.headers import content_policy
 from connector.web.inputs import Body, Parts
-from connector.web.pages import content_policy, error_page, render
+from connector.web.language import N_
+from connector.web.pages import error_page
+from connector.web.sign_in import begin_member
 from connector.web.subscribing import subscribe
 
 COOKIE = "install"
 COOKIE_PATH = "/install"
 COOKIE_SECONDS = 900
 MAX_STATE = 200
-NOT_YOURS = (
+INSTALLER = audit.Actor("install")
+NOT_YOURS = N_(
     "This sign-in was not started in this browser within the last 15 minutes, or it was used already. "
     "Please start again from the beginning."
 )
@@ -48,14 +56,15 @@ class ConnectPage:
 
 @dataclass(frozen=True, slots=True)
 class DonePage:
-    """What became of an install. Without a shop it came to nothing."""
+    """What became of an install. Without a shop it came to nothing; `is_yours`: the reader is signed in to its account."""
 
     platform: str
-    shop_name: str
-    shop_id: str
-    missing_scopes: tuple[str, ...]
-    webhook_fault: str
-    again: str
+    shop_name: str = ""
+    shop_id: str = ""
+    missing_scopes: tuple[str, ...] = ()
+    webhook_fault: str = ""
+    is_yours: bool = False
+    again: str = ""
 
 
 class _Posted(msgspec.Struct):
@@ -65,16 +74,24 @@ class _Posted(msgspec.Struct):
 
 
 @router.get("/connect/woocommerce")
-def connect(parts: Parts, store: str = "") -> Response:
+def connect(ask: Visitor, store: str = "") -> Response:
     """Ask for the address of a WooCommerce store."""
-    policy = content_policy(is_sandbox=parts.settings.sandbox, forms_lead_away=True)
-    return render("connect.html", ConnectPage(store[:300]), headers={"content-security-policy": policy})
+    policy = content_policy(is_sandbox=ask.parts.settings.sandbox, forms_lead_away=True)
+    return ask.render("connect_woocommerce.html", ConnectPage(store[:300]), headers={"content-security-policy": policy})
 
 
 @router.get("/install/{platform}")
 def begin(platform: str, request: Request, parts: Parts) -> Response:
-    """Send the browser to the store's grant page, with a new state and a cookie that ties it to this browser."""
+    """
+    Send the browser to the store's grant page, with a new state and a cookie that ties it to this browser.
+
+    Begun by a signed-in member, a new store joins their account; that is the owners' to decide.
+    """
     adapter = _platform(parts, platform)
+    signed = signed_in(request, parts, cookies.SESSION)
+    member = None if signed is None else signed.member
+    if member is not None and not member_may(Role(member.role), Permission.CONNECT):
+        raise HTTPException(403, NOT_ALLOWED)
     state, browser = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     with parts.db.system_transaction("what time an install begins") as session:
         now = app_now(session)
@@ -82,18 +99,20 @@ def begin(platform: str, request: Request, parts: Parts) -> Response:
     try:
         start = adapter.begin_install(request.query_params.multi_items(), state, f"{base}/callback", f"{base}/done", now)
     except InstallRefused as error:
-        return _refused(platform, error)
+        return _refused(request, platform, error)
+    account_id = None if member is None else member.account_id
     with parts.db.system_transaction("remember an install") as session:
-        installs.remember(session, parts.services.vault, platform, state, browser, start.remember)
+        installs.remember(session, parts.services.vault, platform, state, browser, start.remember, account_id)
     response = RedirectResponse(parts.settings.browser_url(start.url), 302)
-    is_plain_sandbox = parts.settings.sandbox and request.url.scheme == "http"
-    response.set_cookie(COOKIE, browser, COOKIE_SECONDS, path=COOKIE_PATH, secure=not is_plain_sandbox, httponly=True, samesite="lax")
+    is_secure = not cookies.is_plain(request, parts.settings)
+    response.set_cookie(COOKIE, browser, COOKIE_SECONDS, path=COOKIE_PATH, secure=is_secure, httponly=True, samesite="lax")
     return response
 
 
 @router.get("/install/{platform}/callback")
-def come_back(platform: str, request: Request, parts: Parts) -> Response:
+def come_back(platform: str, request: Request, ask: Visitor) -> Response:
     """The browser brings the platform's answer."""
+    parts = ask.parts
     adapter = _platform(parts, platform)
     query = request.query_params.multi_items()
     browser = request.cookies.get(COOKIE, "")
@@ -101,11 +120,17 @@ def come_back(platform: str, request: Request, parts: Parts) -> Response:
     try:
         installed = _finish(parts, adapter, Callback(query), dict(query).get("state", ""), browser)
     except InstallRefused as error:
-        return _refused(platform, error)
+        return _refused(request, platform, error)
     except PlatformError as error:
         log.warning("install.failed", platform=platform, call=error.call, status=error.status)
-        return error_page(502, f"{error}. Nothing was connected; please try again in a moment.", **_again(platform))
-    response = RedirectResponse(f"/shops/{installed.public_id}", 303)
+        return error_page(request, 502, f"{error}. Nothing was connected; please try again in a moment.", **_again(platform))
+    if installed.owner_id is not None:
+        with parts.db.system_transaction("the owner of a new account signs in by the install") as session:
+            begin_member(session, ask, installed.owner_id)
+    if installed.owner_id is not None or _is_of(ask, installed.account_id):
+        response: Response = RedirectResponse(f"/app/shops/{installed.public_id}", 303)
+    else:
+        response = ask.render("installed.html", _done_page(ask, adapter.name, installed.shop_id, is_yours=False))
     response.delete_cookie(COOKIE, path=COOKIE_PATH)
     return response
 
@@ -128,31 +153,52 @@ def receive(platform: str, body: Body, parts: Parts) -> Response:
 
 
 @router.get("/install/{platform}/done")
-def done(platform: str, request: Request, parts: Parts, success: str = "", user_id: str = "") -> Response:
+def done(platform: str, request: Request, ask: Visitor, success: str = "", user_id: str = "") -> Response:
     """The browser comes back after the store has posted its answer; say what became of it."""
+    parts = ask.parts
     adapter = _platform(parts, platform)
-    title = PLATFORM_TITLES.get(adapter.name, adapter.name)
-    again = _again(platform)["link"]
     if success != "1":
-        return render("installed.html", DonePage(title, "", "", (), "", again))
+        return ask.render("installed.html", DonePage(PLATFORM_TITLES.get(platform, platform), again=_again(platform)["link"]))
     with parts.db.system_transaction("what became of an install") as session:
-        shop = installs.find_finished(session, parts.services.vault, platform, user_id[:MAX_STATE], request.cookies.get(COOKIE, ""))
-        check = None if shop is None or shop.id is None else installs.last_webhook_check(session, shop.id)
-    if shop is None:
-        return error_page(403, NOT_YOURS, **_again(platform))
-    fault = check.words if check is not None and not check.is_ready else ""
-    return render("installed.html", DonePage(title, shop.name, shop.public_id, tuple(shop.missing_scopes), fault, again))
+        finished = installs.find_finished(session, parts.services.vault, platform, user_id[:MAX_STATE], request.cookies.get(COOKIE, ""))
+        if finished is not None and finished.owner_id is not None:
+            begin_member(session, ask, finished.owner_id)
+    if finished is None:
+        return error_page(request, 403, NOT_YOURS, **_again(platform))
+    assert finished.shop.id is not None
+    is_yours = finished.owner_id is not None or _is_of(ask, finished.shop.account_id)
+    return ask.render("installed.html", _done_page(ask, adapter.name, finished.shop.id, is_yours=is_yours))
+
+
+def _is_of(ask: Ask, account_id: int) -> bool:
+    """Whether this browser is signed in as a member of the account."""
+    signed = signed_in(ask.request, ask.parts, cookies.SESSION)
+    return signed is not None and signed.member is not None and signed.member.account_id == account_id
+
+
+def _done_page(ask: Ask, platform: str, shop_id: int, *, is_yours: bool) -> DonePage:
+    with ask.parts.db.transaction(shop=shop_id) as session:
+        shop = shops.get_shop(session, shop_id)
+        check = installs.last_webhook_check(session, shop_id)
+    return DonePage(
+        platform=PLATFORM_TITLES.get(platform, platform),
+        shop_name=shop.name,
+        shop_id=shop.public_id,
+        missing_scopes=tuple(shop.missing_scopes),
+        webhook_fault=check.words if check is not None and not check.is_ready else "",
+        is_yours=is_yours,
+    )
 
 
 def _finish(parts: Composition, adapter: Platform, callback: Callback, state: str, browser: str | None) -> Installed:
     """Claim | call | write | subscribe. Raises InstallRefused, PlatformError, HTTPException 403 for a state that is not good."""
     services = parts.services
     with parts.db.system_transaction("claim an install") as session:
-        remembered = installs.claim(session, services.vault, adapter.name, state[:MAX_STATE], browser)
+        claimed = installs.claim(session, services.vault, adapter.name, state[:MAX_STATE], browser)
         now = app_now(session)
-    if remembered is None:
+    if claimed is None:
         raise HTTPException(403, NOT_YOURS)
-    installation = adapter.finish_install(callback, remembered, state, f"{_base(parts, adapter.name)}/callback", now)
+    installation = adapter.finish_install(callback, claimed.remembered, state, f"{_base(parts, adapter.name)}/callback", now)
     with parts.db.system_transaction("save an install") as session:
         installed = installs.save(
             session,
@@ -162,9 +208,13 @@ def _finish(parts: Composition, adapter: Platform, callback: Callback, state: st
             state=state,
             fresh_key=_random(string.ascii_lowercase + string.digits, 24),
             fresh_secret=_random(string.ascii_letters + string.digits, 40),
+            account_id=claimed.account_id,
+        )
+        audit.write(
+            session, INSTALLER, "shop.connected", account_id=installed.account_id, shop_id=installed.shop_id, object=installed.public_id
         )
     log.info("shop.connected", shop_id=installed.shop_id, platform=adapter.name, missing=len(installation.missing_scopes))
-    subscribe(parts, installed.shop_id, "install")
+    subscribe(parts, installed.shop_id, INSTALLER)
     return installed
 
 
@@ -186,14 +236,14 @@ def _posted_state(body: bytes) -> str:
         return ""
 
 
-def _refused(platform: str, error: InstallRefused) -> HTMLResponse:
+def _refused(request: Request, platform: str, error: InstallRefused) -> HTMLResponse:
     log.info("install.refused", platform=platform)
-    return error_page(400, str(error), **_again(platform))
+    return error_page(request, 400, str(error), **_again(platform))
 
 
 def _again(platform: str) -> dict[str, Any]:
     """Where an install begins: at our form, or, where merchants never type an address, in the platform's own admin."""
-    return {"link": "/connect/woocommerce", "link_text": "Start again"} if platform == "woocommerce" else {"link": "", "link_text": ""}
+    return {"link": "/connect/woocommerce", "link_text": N_("Start again")} if platform == "woocommerce" else {"link": "", "link_text": ""}
 
 
 def _random(alphabet: str, length: int) -> str:

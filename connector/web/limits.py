@@ -6,12 +6,14 @@ that overlap would let a small question cause a large answer.
 """
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from connector.web.language import N_
 from connector.web.pages import error_page
 
 MAX_BODY = 1024 * 1024
-WORDS = "That is more than any page here takes."
+WORDS = N_("That is more than any page here takes.")
 
 
 class Limits:
@@ -26,7 +28,7 @@ class Limits:
             await self._app(scope, receive, send)
             return
         if _declared_length(scope) > MAX_BODY:
-            await error_page(413, WORDS, headers={"connection": "close"})(scope, receive, send)
+            await error_page(Request(scope), 413, WORDS, headers={"connection": "close"})(scope, receive, send)
             return
         scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"range" or b"," not in value]
         size = 0

@@ -1,8 +1,7 @@
 """
-Who may see the operator's pages.
+Who may read the figures of this installation (`/metrics`): HTTP Basic with its operator's key.
 
-Until accounts exist there is one operator: HTTP Basic with the key of this installation. The sandbox holds only pretend
-data and is open, but on loopback only. Posts must come from our own pages in both.
+The sandbox holds only pretend data and is open, but on loopback only.
 """
 
 import base64
@@ -21,20 +20,16 @@ from connector.web.inputs import Parts
 USER = "operator"
 KEY_FILE = "operator.key"
 CHALLENGE = {"www-authenticate": 'Basic realm="Connector", charset="UTF-8"'}
-SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
 def require_operator(request: Request, parts: Parts) -> None:
     """
-    Let the operator pass. Raises HTTPException 401 without the right key, 403 for a stranger to the sandbox or a post from
-    another site.
+    Let the operator pass. Raises HTTPException 401 without the right key, 403 for a stranger to the sandbox.
     """
     if parts.settings.sandbox:
         _require_loopback(request, parts.settings)
     elif not _is_operator(request.headers.get("authorization", ""), operator_key(parts.settings)):
         raise HTTPException(401, f"The user is “{USER}”, the password is OPERATOR_KEY or the text in {KEY_FILE}.", CHALLENGE)
-    if request.method not in SAFE_METHODS:
-        _require_same_origin(request)
 
 
 def operator_key(settings: Settings) -> str:
@@ -58,17 +53,6 @@ def _require_loopback(request: Request, settings: Settings) -> None:
     ours = urlsplit(settings.public_url).hostname
     if not _is_loopback(request.client.host if request.client else "") or not (called in ("localhost", ours) or _is_loopback(called)):
         raise HTTPException(403, "The sandbox is open to this machine only.")
-
-
-def _require_same_origin(request: Request) -> None:
-    """
-    Browsers send at least one of these headers with every post of another site; programs that send neither are no browsers
-    and hold no one's sign-in.
-    """
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    is_ours = origin is None or (urlsplit(origin).netloc == request.headers.get("host", "") != "")
-    if site not in (None, "same-origin", "none") or not is_ours:
-        raise HTTPException(403, "This form was sent from another site.")
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,8 +1,4 @@
-"""
-How every page is made: one template filled with one frozen context, under headers that let a browser do nothing else.
-
-No scripts, no frames, nothing from other hosts but product pictures.
-"""
+"""How every page is made: one template filled with one frozen context, inside the frame that all pages share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,104 +10,77 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from connector.errors import NotFound, Refused
+from connector.web.language import N_, translator
+from connector.web.shell import Shell, bare_shell
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 log = structlog.get_logger()
 
 
+class Elsewhere(Exception):
+    """Whoever asks must go to `url` first (an address of ours): sign in, give a reason."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorPage:
-    """What went wrong, in words for the reader, and where to go from here (empty: nowhere)."""
+    """What went wrong, in words for the reader, and where to go from here."""
 
     title: str
     message: str
-    link: str = ""
-    link_text: str = ""
+    link: str
+    link_text: str
 
 
-def render(name: str, page: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HTMLResponse:
-    """Fill one template with its context, which it knows as `page`."""
-    return HTMLResponse(environment().get_template(name).render(page=page), status, headers)
+def render(shell: Shell, name: str, page: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HTMLResponse:
+    """Fill one template with its context, which it knows as `page`, and its frame, which it knows as `shell`."""
+    template = environment(shell.language).get_template(name)
+    return HTMLResponse(template.render(page=page, shell=shell), status, headers)
 
 
 @cache
-def environment() -> Environment:
-    """The templates: everything is escaped, a name that does not exist is an error."""
-    return Environment(
+def environment(language: str) -> Environment:
+    """The templates in one language: everything is escaped, a name that does not exist is an error."""
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
     )
+    made.install_gettext_translations(translator(language), newstyle=True)  # type: ignore[attr-defined]
+    return made
 
 
-def content_policy(*, is_sandbox: bool, forms_lead_away: bool = False) -> str:
-    """
-    The Content-Security-Policy of a page.
-
-    `forms_lead_away`: the page's form ends at another site. Chrome applies `form-action` to redirects as well, so `'self'`
-    would stop the way to a store's own grant page. In the sandbox pretend stores are plain http on loopback.
-    """
-    others = "https: http://127.0.0.1:*" if is_sandbox else "https:"
-    return (
-        f"default-src 'none'; style-src 'self'; img-src 'self' {others}; "
-        f"form-action 'self'{' ' + others if forms_lead_away else ''}; frame-ancestors 'none'; base-uri 'none'"
-    )
-
-
-class SecurityHeaders:
-    """ASGI middleware outside everything else, so that no answer goes without these headers; a view's own ones stay."""
-
-    def __init__(self, app: ASGIApp, *, is_sandbox: bool) -> None:
-        self._app = app
-        self._headers = {
-            "content-security-policy": content_policy(is_sandbox=is_sandbox),
-            "x-content-type-options": "nosniff",
-            # Not `no-referrer`: browsers would send `Origin: null` with our own forms.
-            "referrer-policy": "same-origin",
-            "cross-origin-opener-policy": "same-origin",
-            "x-robots-tag": "noindex",
-            "cache-control": "no-store",
-        }
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on; add the headers to each HTTP answer."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        is_file = scope["path"].startswith("/static/")
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    if not (is_file and name == "cache-control"):
-                        headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
-
-
-def error_page(status: int, message: str, *, link: str = "", link_text: str = "", headers: Mapping[str, str] | None = None) -> HTMLResponse:
-    """A page that says what went wrong and what helps."""
+def error_page(
+    request: Request, status: int, message: str, *, link: str = "", link_text: str = "", headers: Mapping[str, str] | None = None
+) -> HTMLResponse:
+    """A page that says what went wrong and what helps. Texts that are marked for translation are shown in the reader's language."""
+    shell = bare_shell(request)
+    words = translator(shell.language).gettext
     try:
         title = HTTPStatus(status).phrase
     except ValueError:
-        title = "Error"
-    return render("error.html", ErrorPage(_TITLES.get(status, title), message, link, link_text), status=status, headers=headers)
+        title = N_("Error")
+    if not link:
+        link, link_text = ("/support" if request.url.path.startswith("/support") else "/"), N_("To the start")
+    page = ErrorPage(words(_TITLES.get(status, title)), words(message) if message else "", link, words(link_text))
+    return render(shell, "error.html", page, status=status, headers=headers)
 
 
 def add_error_pages(pages: FastAPI) -> None:
-    """Answer every error with a page."""
+    """Answer every error with a page, and lead on whoever must go elsewhere first."""
+    pages.add_exception_handler(Elsewhere, _elsewhere)
     pages.add_exception_handler(HTTPException, _http_error)
     pages.add_exception_handler(NotFound, _not_found)
     pages.add_exception_handler(Refused, _refused)
@@ -119,35 +88,48 @@ def add_error_pages(pages: FastAPI) -> None:
 
 
 _TITLES = {
-    401: "Please sign in",
-    403: "Not allowed",
-    404: "Nothing here",
-    405: "Not possible this way",
-    413: "Too much",
-    415: "Not a form",
-    422: "Not possible",
-    500: "Something broke",
-    502: "The store did not answer",
+    400: N_("This cannot be read"),
+    401: N_("Please sign in"),
+    403: N_("Not allowed"),
+    404: N_("Nothing here"),
+    405: N_("Not possible this way"),
+    413: N_("Too much"),
+    415: N_("Not a form"),
+    422: N_("Not possible"),
+    429: N_("Too many tries"),
+    500: N_("Something broke"),
+    502: N_("The store did not answer"),
 }
 _MESSAGES = {
-    404: "There is no such page, or not any more.",
-    405: "This address is not used like that.",
+    404: N_("There is no such page, or not any more."),
+    405: N_("This address is not used like that."),
 }
+
+
+def _elsewhere(request: Request, error: Any) -> Response:
+    return RedirectResponse(error.url, 303)
 
 
 def _http_error(request: Request, error: Any) -> Response:
     message = error.detail if error.detail != HTTPStatus(error.status_code).phrase else _MESSAGES.get(error.status_code, "")
-    return error_page(error.status_code, message, headers=error.headers)
+    return error_page(request, error.status_code, message, headers=error.headers)
 
 
 def _not_found(request: Request, error: Any) -> Response:
-    return error_page(404, str(error))
+    # Nothing of the error's own words: they may name what somebody else has.
+    return error_page(request, 404, _MESSAGES[404])
 
 
 def _refused(request: Request, error: Any) -> Response:
-    return error_page(422, str(error))
+    return error_page(request, 422, refusal(error, bare_shell(request).language))
+
+
+def refusal(error: Refused, language: str) -> str:
+    """Why something was refused, in the reader's language."""
+    text = translator(language).gettext(error.template) if error.template else ""
+    return text.format(**error.values) if error.values else text
 
 
 def _broken(request: Request, error: Any) -> Response:
     log.error("page.broken", path=request.scope["path"].split("/")[1], error=type(error).__name__)
-    return error_page(500, "The fault is ours and was noted. Please try again in a moment.")
+    return error_page(request, 500, N_("The fault is ours and was noted. Please try again in a moment."))

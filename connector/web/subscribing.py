@@ -4,12 +4,13 @@ import structlog
 
 from connector.platforms import AccessLost, PlatformError
 from connector.store import installs, shops
+from connector.store.audit import Actor
 from connector.web.composition import Composition
 
 log = structlog.get_logger()
 
 
-def subscribe(parts: Composition, shop_id: int, actor: str) -> bool:
+def subscribe(parts: Composition, shop_id: int, actor: Actor) -> bool:
     """
     Register what is missing; true if all is there now. A failure leaves its reason with the shop and is no error here.
 
@@ -34,7 +35,7 @@ def subscribe(parts: Composition, shop_id: int, actor: str) -> bool:
     with parts.db.transaction(shop=shop_id) as session:
         installs.note_webhooks(session, shop, actor=actor, is_ready=error is None, words=words[:500])
         if isinstance(error, AccessLost):
-            shops.mark_access_lost(session, shop_id)
+            shops.mark_access_lost(session, parts.services.vault, shop_id)
     return error is None
 
 

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from connector.canonical import Checkout, Order
 from connector.config import Settings
 from connector.store import automations, checkouts, records, shops
+from connector.store.audit import Actor
 from connector.store.db import Database
 from connector.store.sealed import Vault
 from connector.web.app import make_pages
@@ -101,7 +102,7 @@ def seed(parts: Composition, now: datetime) -> Seed:
 def turn_on(parts: Composition, shop: TestShop, *, since_minutes: float = 600) -> None:
     """Switch the automation on, as of some time ago."""
     with parts.db.transaction(shop=shop.id) as session:
-        automations.turn_on(session, shops.get_shop(session, shop.id), "test")
+        automations.turn_on(session, shops.get_shop(session, shop.id), Actor("test"))
         automation = automations.get_automation(session, shop.id)
         assert automation.activated_at is not None
         automation.activated_at -= timedelta(minutes=since_minutes)

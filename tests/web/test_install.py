@@ -24,7 +24,7 @@ from tests.web.installing import SHOP, STORE, begin, come_back, shops
 def test_a_browser_that_comes_back_with_its_state_connects_the_shop(client: TestClient, parts: Composition, shopify: FakePlatform) -> None:
     answer = come_back(client, begin(client))
     public_id = scalar(parts, "select public_id from shops where domain = :domain", domain=SHOP)
-    assert (answer.status_code, answer.headers["location"]) == (303, f"/shops/{public_id}")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/app/shops/{public_id}")
     assert shopify.calls == ["finish_install"]
     assert scalar(parts, "select count(*) from pending_installs") == 0
     page = client.get(answer.headers["location"])

@@ -8,9 +8,10 @@ from starlette.testclient import TestClient
 from connector.platforms import AccessLost, Rejected, TransientError
 from connector.web.composition import Composition
 from tests.conftest import TestShop
-from tests.web.conftest import ORIGIN, browser, run, scalar, shop_public_id
+from tests.web.conftest import browser, run, scalar, shop_public_id
 from tests.web.installing import STORE, begin, post_grant, shops
 from tests.web.posting import PostingPlatform
+from tests.web.signing import send, sign_in
 
 # ---------------------------------------------------------------- posted by the store
 
@@ -128,36 +129,38 @@ def test_a_store_that_refuses_webhooks_stays_connected_and_offers_another_try(
     page = client.get("/install/woocommerce/done", params={"success": "1", "user_id": state})
     assert "woocommerce_rest_cannot_create" in page.text
     public_id = scalar(parts, "select public_id from shops")
-    assert f'action="/shops/{public_id}/webhooks"' in page.text
-    assert "could not be registered" in client.get(f"/shops/{public_id}").text
+    assert f'href="/app/shops/{public_id}"' in page.text
+    assert "could not be registered" in client.get(f"/app/shops/{public_id}").text
 
-    retry = client.post(f"/shops/{public_id}/webhooks", headers={"origin": ORIGIN})
-    assert (retry.status_code, retry.headers["location"]) == (303, f"/shops/{public_id}")
-    page = client.get(f"/shops/{public_id}")
+    retry = send(client, parts, f"/app/shops/{public_id}/webhooks")
+    assert retry.status_code == 303
+    page = client.get(f"/app/shops/{public_id}")
     assert "Registered." in page.text
     assert "woocommerce_rest_cannot_create" not in page.text
-    client.post(f"/shops/{public_id}/webhooks")
-    assert "3 were there, 0 were made." in client.get(f"/shops/{public_id}").text
+    send(client, parts, f"/app/shops/{public_id}/webhooks")
+    assert "3 were there, 0 were made." in client.get(f"/app/shops/{public_id}").text
 
 
 def test_a_shop_whose_keys_died_needs_a_new_sign_in_after_a_retry(
     client: TestClient, parts: Composition, woo_shop: TestShop, woocommerce: PostingPlatform
 ) -> None:
     woocommerce.error = AccessLost("answered 401", platform="woocommerce", call="webhooks", status=401)
+    sign_in(client, parts, woo_shop)
     public_id = shop_public_id(parts, woo_shop)
-    assert client.post(f"/shops/{public_id}/webhooks").status_code == 303
-    page = client.get(f"/shops/{public_id}")
+    assert send(client, parts, f"/app/shops/{public_id}/webhooks").status_code == 303
+    page = client.get(f"/app/shops/{public_id}")
     assert "no longer accepts our access" in page.text
     assert "/connect/woocommerce?store=boutique.test" in page.text
 
 
 def test_an_uninstalled_shop_cannot_register_webhooks(client: TestClient, parts: Composition, woo_shop: TestShop) -> None:
     run(parts, "update shops set state = 'uninstalled', credentials = null where id = :id", id=woo_shop.id)
+    sign_in(client, parts, woo_shop)
     public_id = shop_public_id(parts, woo_shop)
-    answer = client.post(f"/shops/{public_id}/webhooks")
+    answer = send(client, parts, f"/app/shops/{public_id}/webhooks")
     assert answer.status_code == 422
     assert "Connect it again first" in answer.text
-    assert "The app was uninstalled" in client.get(f"/shops/{public_id}").text
+    assert "The app was uninstalled" in client.get(f"/app/shops/{public_id}").text
 
 
 @pytest.mark.spec("SEC-144")
@@ -171,8 +174,7 @@ def test_a_shop_that_granted_too_little_is_connected_and_names_what_is_missing(
     client.cookies.set("install", cookie)
     pages = [
         client.get("/install/woocommerce/done", params={"success": "1", "user_id": state}),
-        client.get(f"/shops/{scalar(parts, 'select public_id from shops')}"),
-        client.get("/"),
+        client.get(f"/app/shops/{scalar(parts, 'select public_id from shops')}"),
     ]
     for page in pages:
         assert page.status_code == 200

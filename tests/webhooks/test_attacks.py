@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from connector.store import automations, shops
+from connector.store.audit import Actor
 from connector.store.db import Database
 from tests.webhooks.running import (
     OLD_SECRET,
@@ -112,7 +113,7 @@ def test_the_secret_before_a_rotation_counts_until_it_is_over(web: Running, tmp_
 def test_a_genuine_delivery_sent_again_after_three_days_changes_nothing(web: Running) -> None:
     database = Database(web.url)
     with database.transaction(shop=web.shopify.id) as session:
-        automations.turn_on(session, shops.get_shop(session, web.shopify.id), "test")
+        automations.turn_on(session, shops.get_shop(session, web.shopify.id), Actor("test"))
     database.close()
     body = BODY.replace(b'"updated_at":"', b'"updated_at":"')
     headers = shopify_headers(body, delivery="a-delivery-to-be-replayed")

@@ -5,7 +5,7 @@ Reading never acts, but for noting the first click: mail filters open every link
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -21,6 +21,7 @@ from connector.store.tables import CheckoutRow
 from connector.web.composition import Composition
 from connector.web.inputs import Parts
 from connector.web.pages import render
+from connector.web.shell import bare_shell
 from connector.web.shopper.phrases import PHRASES
 from connector.web.shopper.targets import safe_target
 
@@ -64,7 +65,7 @@ def ask(token: str, request: Request, parts: Parts) -> Response:
         return _gone(request)
     words, shop = PHRASES[found.language], found.shop_name
     page = ShopperPage(found.language, words["ask_title"], words["ask"].format(shop=shop), words["ask_button"])
-    return render("shopper.html", page, headers=HEADERS)
+    return _render(request, page)
 
 
 @router.post("/u/{token}")
@@ -80,7 +81,7 @@ def unsubscribe(token: str, request: Request, parts: Parts) -> Response:
     _suppress(parts, found)
     words = PHRASES[found.language]
     page = ShopperPage(found.language, words["done_title"], words["done"].format(shop=found.shop_name))
-    return render("shopper.html", page, headers=HEADERS)
+    return _render(request, page)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +127,9 @@ def _suppress(parts: Composition, found: _Found) -> None:
 def _gone(request: Request) -> Response:
     language = phrase_language(request.headers.get("accept-language", "").partition(",")[0].partition(";")[0])
     words = PHRASES[language]
-    return render("shopper.html", ShopperPage(language, words["gone_title"], words["gone"]), status=404, headers=HEADERS)
+    return _render(request, ShopperPage(language, words["gone_title"], words["gone"]), 404)
+
+
+def _render(request: Request, page: ShopperPage, status: int = 200) -> Response:
+    """The shopper's language, not that of our own pages' readers; no frame, no cookies."""
+    return render(replace(bare_shell(request), language=page.language), "shopper.html", page, status=status, headers=HEADERS)

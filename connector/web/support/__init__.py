@@ -1,1 +1,1 @@
-"""What support reads: every shop, every checkout, and why something was or was not done."""
+"""What our own people see: search over all accounts, and one store with everything around it."""

@@ -1,0 +1,52 @@
+"""What was done, as audit entries name it, in plain words."""
+
+from collections.abc import Mapping
+
+from connector.web.language import N_
+
+ACTIONS: Mapping[str, str] = {
+    "automation.on": N_("Reminder e-mail turned on"),
+    "automation.off": N_("Reminder e-mail turned off"),
+    "automation.delay": N_("Delay of the reminder changed"),
+    "automation.clock": N_("What the delay counts from changed"),
+    "automation.text": N_("Text of the reminder changed"),
+    "checkouts.exported": N_("Checkouts exported"),
+    "key.issued": N_("API key made"),
+    "key.revoked": N_("API key ended"),
+    "member.added": N_("Member added"),
+    "member.removed": N_("Member removed"),
+    "member.role": N_("Role of a member changed"),
+    "preview.sent": N_("Preview of the reminder sent"),
+    "session.began": N_("Signed in"),
+    "session.ended_everywhere": N_("Signed out everywhere"),
+    "session.reused": N_("Signed out: an old session was used again"),
+    "shop.connected": N_("Store connected"),
+    "shop.moved_in": N_("Store came from another account"),
+    "shop.moved_out": N_("Store moved to another account"),
+    "staff.added": N_("Staff member added"),
+    "staff.disabled": N_("Staff member disabled"),
+    "staff.second_factor_reset": N_("Second factor of a staff member reset"),
+    "support.reason": N_("Support gave a reason for looking"),
+    "support.replayed": N_("Support had a delivery handled again"),
+    "support.searched": N_("Support searched"),
+    "support.viewed": N_("Support looked at personal data"),
+    "transfer.offered": N_("Code made for a store of another account"),
+    "webhooks.failed": N_("Webhooks could not be registered"),
+    "webhooks.ready": N_("Webhooks registered"),
+}
+GROUPS: Mapping[str, str] = {
+    "support.": N_("What support did"),
+    "session.": N_("Signing in and out"),
+    "member.": N_("Members"),
+    "key.": N_("API keys"),
+    "automation.": N_("Reminder e-mail"),
+    "shop.": N_("Stores"),
+    "webhooks.": N_("Webhooks"),
+    "checkouts.": N_("Exports"),
+    "staff.": N_("Staff"),
+}
+
+
+def action_text(action: str) -> str:
+    """An action in plain English, which may be translated; one that this version does not know keeps its own word."""
+    return ACTIONS.get(action, action)

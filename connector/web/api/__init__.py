@@ -1,0 +1,1 @@
+"""The JSON API: what an account's own programs may read, with a key."""
