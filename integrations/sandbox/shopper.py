@@ -87,10 +87,12 @@ class Browser:
         raise NotFound(f"the page has neither a link nor a button “{text}”")
 
     def submit(self, page: Page, form: Form | None = None, **values: str) -> Page:
-        """Fill in `values` and send a form (the page's first unless given). Raises NotFound if there is none."""
-        chosen = form or next(iter(page.forms), None)
+        """
+        Fill in `values` and send a form: the given one, else the first that has such fields. Raises NotFound if there is none.
+        """
+        chosen = form or next((one for one in page.forms if set(values) <= set(one.fields)), None)
         if chosen is None:
-            raise NotFound("the page has no form")
+            raise NotFound("the page has no such form")
         fields = {name: value for name, value in chosen.fields.items() if name} | values
         target = urljoin(page.url, chosen.action)
         if chosen.method == "GET":

@@ -1,5 +1,5 @@
 """
-`python -m tests.bench [door] [apply] [flow]`: interleaved rounds, a table for each, and the ratios that must hold.
+`python -m tests.bench [door] [apply] [flow] [pages]`: interleaved rounds, a table for each, and the ratios that must hold.
 
 Absolute figures depend on the machine, ratios of interleaved rounds much less. All figures go to var/bench.json. Ends with 1
 if a bound is missed, and with 2 if another benchmark is running.
@@ -10,18 +10,25 @@ import signal
 import sys
 from collections.abc import Callable
 
-from tests.bench import apply, door, flow
+from tests.bench import apply, door, flow, pages
 from tests.bench.ground import ROOT, Busy, Ground, open_ground
 from tests.bench.report import Findings, write
 
-BENCHES: dict[str, Callable[[Ground, int | None], Findings]] = {"door": door.measure, "apply": apply.measure, "flow": flow.measure}
+BENCHES: dict[str, Callable[[Ground, int | None], Findings]] = {
+    "door": door.measure,
+    "apply": apply.measure,
+    "flow": flow.measure,
+    "pages": pages.measure,
+}
 
 
 def main(arguments: list[str]) -> int:
     """Run what is asked for, by default everything; 0 if all bounds hold."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"of {', '.join(BENCHES)}; all unless said")
-    parser.add_argument("--rounds", type=int, help="how many of each; five of the door and three of the others unless said")
+    parser.add_argument(
+        "--rounds", type=int, help="how many of each; five of the door, three of the worker's and 60 of the pages unless said"
+    )
     options = parser.parse_args(arguments)
     unknown = set(options.benches) - set(BENCHES)
     if unknown or (options.rounds is not None and options.rounds < 1):

@@ -12,9 +12,11 @@ from typing import Any
 from connector import clock
 from connector.cli.demo.world import AppElsewhere, World, led_to, open_sandbox
 from connector.store.db import Database
+from connector.store.sealed import Vault
 from tests.chaos.balancer import Balancer
 from tests.chaos.proxy import FaultProxy
 from tests.chaos.stack import SeededShop, Stack
+from tests.conftest import SEALING_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class Unhurried:
     def db(self) -> Database:
         """As the app's."""
         return self.app.db
+
+    @property
+    def vault(self) -> Vault:
+        """As the app's."""
+        return self.app.vault
 
     @property
     def origin(self) -> str:
@@ -91,7 +98,8 @@ def production_form(
         sandbox.connect_app(balancer.https_port, balancer.http_origin)
         database = Database(stack.postgres.url, pool_size=2)
         exits.callback(database.close)
-        yield Production(stack, World(sandbox, Unhurried(AppElsewhere(database, balancer.http_origin), pause_seconds)), balancer, store)
+        app = AppElsewhere(database, Vault([SEALING_KEY]), balancer.http_origin)
+        yield Production(stack, World(sandbox, Unhurried(app, pause_seconds)), balancer, store)
 
 
 def _environment(settings: dict[str, Any]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Play the story, show what came of it, then keep serving."""
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from pydantic import SecretStr
 from rich.table import Table
 
+from connector.cli.demo.entrance import open_entrance
 from connector.cli.demo.observe import Report, observe
 from connector.cli.demo.story import Story
 from connector.cli.demo.world import World, open_world
@@ -72,8 +74,20 @@ def _fresh_database(settings: Settings) -> Iterator[Settings]:
 
 
 def _keep_serving(world: World) -> None:
-    console.print(f"\nOverview  {world.app.origin}/\nMailbox   {world.sandbox.mailbox_url}\nCtrl-C ends the demo.", highlight=False)
+    """Until Ctrl-C. At a terminal, Enter makes new links: each is good once."""
+    console.print("")
+    _show_entrance(world)
+    console.print(f"Mailbox   {world.sandbox.mailbox_url}\nCtrl-C ends the demo.", highlight=False)
     try:
+        while sys.stdin.isatty():
+            console.input("Enter for new sign-in links. ")
+            _show_entrance(world)
         threading.Event().wait()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):
         console.print("Closing.")
+
+
+def _show_entrance(world: World) -> None:
+    entrance = open_entrance(world.app, world.app.vault)
+    console.print("Sign-in links, each good once and for 15 minutes:", highlight=False)
+    console.print(f"Merchant  {entrance.merchant}\nSupport   {entrance.staff}", highlight=False, soft_wrap=True)

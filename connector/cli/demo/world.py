@@ -19,6 +19,7 @@ from connector.config import Settings
 from connector.errors import ConnectorError
 from connector.store import clock, due
 from connector.store.db import Database
+from connector.store.sealed import Vault
 from connector.web.app import make_app
 from connector.web.composition import Composition, compose
 from integrations.sandbox.servers import LocalServer
@@ -32,10 +33,12 @@ APP_TOML = Path("shopify.app.toml")
 
 
 class App(Protocol):
-    """The running app, wherever it runs: its database, where people open its pages, and whether it has come to rest."""
+    """The running app, wherever it runs: its database and keys, where people open its pages, and whether it has come to rest."""
 
     @property
     def db(self) -> Database: ...
+    @property
+    def vault(self) -> Vault: ...
     @property
     def origin(self) -> str: ...
     def is_at_rest(self) -> bool: ...
@@ -53,6 +56,11 @@ class AppHere:
         """Its database."""
         return self.composition.db
 
+    @property
+    def vault(self) -> Vault:
+        """Its keys."""
+        return self.composition.services.vault
+
     def is_at_rest(self) -> bool:
         """Look for due work now, rather than at the next tick; True if nothing is rung for."""
         sweep.sweep(self.composition.services)
@@ -64,6 +72,7 @@ class AppElsewhere:
     """The app as processes of its own on the same database; its schedulers look for due work by themselves."""
 
     db: Database
+    vault: Vault
     origin: str
 
     def is_at_rest(self) -> bool:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from connector.canonical import Channel
 from connector.store import people, shops
+from connector.store.sealed import Vault
 from sync.services import Services
 from tests.chaos.case import Case
+from tests.chaos.merchant import sign_in
 from tests.chaos.posts import signed_post
 from tests.chaos.report import Row
 from tests.chaos.sending import carts, witness
@@ -22,6 +24,7 @@ from tests.chaos.sending.carts import Cart, MessageView
 from tests.chaos.sending.witness import Note, Notes
 from tests.chaos.size import Size
 from tests.chaos.stack import SeededShop, Stack
+from tests.conftest import SEALING_KEY
 from tests.sync.bodies import dump, template
 
 MESSAGES, PAIRS = 1_000, 2_000
@@ -68,13 +71,13 @@ def _acts_of(stack: Stack, shop: SeededShop, queued: list[tuple[MessageView, dat
         return [Act(at, partial(deliver, stack, farewell))]
     if kind == "lose access":
         return [Act(at, partial(_lose_access, stack.services(), shop.id))]
-    return [Act(at, partial(turn_off, stack, stack.one("select public_id from shops where id = %s", shop.id)))]
+    return [Act(at, partial(turn_off, stack, sign_in(stack, shop.id), stack.one("select public_id from shops where id = %s", shop.id)))]
 
 
 def _lose_access(services: Services, shop_id: int) -> str:
     """The platform accepts our credentials no longer."""
     with services.db.transaction(shop=shop_id) as session:
-        shops.mark_access_lost(session, shop_id)
+        shops.mark_access_lost(session, Vault([SEALING_KEY]), shop_id)
     return ""
 
 

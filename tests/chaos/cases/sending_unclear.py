@@ -11,6 +11,7 @@ from pathlib import Path
 
 from connector.store.outgoing import LEASE
 from tests.chaos.case import Case
+from tests.chaos.merchant import sign_in
 from tests.chaos.report import Row
 from tests.chaos.sending import carts
 from tests.chaos.size import Size
@@ -63,19 +64,21 @@ def _listed(stack: Stack, count: int) -> list[str]:
 
 
 def _shown(stack: Stack, count: int) -> list[str]:
-    """The overview's pages, as support turns them, name every one of them with its reason."""
+    """The pages of the list of checkouts, as the merchant turns them, name every one of them with its reason."""
     states, reasons = 0, 0
     for shop in stack.shops:
-        path = f"/?shop={stack.one('select public_id from shops where id = %s', shop.id)}"
+        merchant = sign_in(stack, shop.id)
+        path = f"/app/shops/{stack.one('select public_id from shops where id = %s', shop.id)}/checkouts"
         while path:
-            with urllib.request.urlopen(f"http://127.0.0.1:{stack.ports[0]}{path}", timeout=20) as answer:
+            request = urllib.request.Request(f"http://127.0.0.1:{stack.ports[0]}{path}", headers=merchant.headers)
+            with urllib.request.urlopen(request, timeout=20) as answer:
                 page = unescape(answer.read().decode())
             states, reasons = states + page.count(SHOWN_STATE), reasons + page.count(SHOWN_REASON)
             older = _OLDER.search(page)
             path = older.group(1) if older else ""
     if (states, reasons) == (count, count):
         return []
-    return [f"of {count} unclear messages the overview shows {states} as such, and {reasons} with the reason"]
+    return [f"of {count} unclear messages the lists show {states} as such, and {reasons} with the reason"]
 
 
 def _pass_a_month(stack: Stack, rng: random.Random) -> None:

@@ -3,12 +3,13 @@
 import http.client
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
+from tests.chaos.merchant import Merchant
 from tests.chaos.posts import Post
 from tests.chaos.stack import Stack
 
@@ -71,9 +72,9 @@ def unsubscribe(stack: Stack, token: str) -> str:
     return _post(stack, f"/u/{token}", {"List-Unsubscribe": "One-Click"}, 200)
 
 
-def turn_off(stack: Stack, shop_public_id: str) -> str:
+def turn_off(stack: Stack, merchant: Merchant, shop_public_id: str) -> str:
     """The merchant's switch."""
-    return _post(stack, f"/shops/{shop_public_id}/automation", {"is_on": "off"}, 303)
+    return _post(stack, f"/app/shops/{shop_public_id}/automation/off", merchant.form(), 303, merchant.headers)
 
 
 def deliver(stack: Stack, post: Post) -> str:
@@ -81,8 +82,9 @@ def deliver(stack: Stack, post: Post) -> str:
     return _request(stack, post.path, post.body, dict(post.headers), 200)
 
 
-def _post(stack: Stack, path: str, fields: dict[str, str], expected: int) -> str:
-    return _request(stack, path, urlencode(fields).encode(), {"Content-Type": "application/x-www-form-urlencoded"}, expected)
+def _post(stack: Stack, path: str, fields: dict[str, str], expected: int, headers: Mapping[str, str] | None = None) -> str:
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    return _request(stack, path, urlencode(fields).encode(), {**kind, **(headers or {})}, expected)
 
 
 def _request(stack: Stack, path: str, body: bytes, headers: dict[str, str], expected: int) -> str:
