@@ -14,14 +14,14 @@ import structlog
 from connector.canonical import Channel
 from connector.errors import ConnectorError
 from connector.messages.envelope import Envelope, Handover, Sender, SendResult
-from connector.messages.reminder import ReminderContent, ReminderLine, compose_reminder, mailbox, reminder_envelope
+from connector.messages.reminder import ReminderContent, compose_reminder, mailbox, reminder_envelope
 from connector.metrics import CANCELLED
 from connector.rules.automations import Outcome, Reason, ShopFacts, decide_sending
 from connector.store import automations, outgoing, people
 from connector.store.automations import Decided
 from connector.store.checkouts import facts_of
 from connector.store.db import Session, app_now, wake_after_commit
-from connector.store.outgoing import Held, LineView
+from connector.store.outgoing import Held
 from sync.jobs import Job
 from sync.services import Services
 
@@ -121,18 +121,8 @@ def _claimed(session: Session, services: Services, held: Held) -> Claimed:
     link, unsubscribe = (
         _public(services, f"/{door}/{token}") for door, token in (("r", message.link_token), ("u", message.unsubscribe_token))
     )
-    content = ReminderContent(
-        shop_name=shop.name,
-        shop_contact=tuple(text for text in (shop.name, shop.contact_address, shop.contact_email) if text),
-        language=checkout.language or shop.language or "en",
-        currency=checkout.currency,
-        first_name=checkout.first_name,
-        lines=tuple(_line(line) for line in outgoing.load_lines(session, message.checkout_id)),
-        total=checkout.total,
-        link_url=link,
-        unsubscribe_url=unsubscribe,
-        extra_text=held.automation.extra_text,
-    )
+    lines = outgoing.load_lines(session, message.checkout_id)
+    content = outgoing.reminder_content(shop, checkout, lines, held.automation.extra_text, link_url=link, unsubscribe_url=unsubscribe)
     return Claimed(
         message_id=message.id,
         public_id=message.public_id,
@@ -143,18 +133,6 @@ def _claimed(session: Session, services: Services, held: Held) -> Claimed:
         content=content,
         shop_name=shop.name,
         unsubscribe_url=unsubscribe,
-    )
-
-
-def _line(line: LineView) -> ReminderLine:
-    return ReminderLine(
-        title=line.title,
-        variant_title=line.variant_title,
-        quantity=line.quantity,
-        unit_price=line.unit_price,
-        total=line.total,
-        image_url=line.image_url,
-        description=line.description,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlmodel import Session, col
 
+from connector.messages.reminder import ReminderContent, ReminderLine
 from connector.rules.automations import Reason
 from connector.store.automation_tables import AutomationRow, MessageRow
 from connector.store.tables import CheckoutRow, ShopRow
@@ -164,6 +165,41 @@ def load_lines(session: Session, checkout_id: int) -> list[LineView]:
         where l.checkout_id = :checkout order by l.position
     """)
     return [LineView(*row) for row in session.execute(statement, {"checkout": checkout_id})]
+
+
+def reminder_content(
+    shop: ShopRow, checkout: CheckoutRow, lines: Sequence[LineView], extra_text: str | None, *, link_url: str, unsubscribe_url: str
+) -> ReminderContent:
+    """What the reminder about a checkout says: the one that is sent, and the one that a merchant previews."""
+    return ReminderContent(
+        shop_name=shop.name,
+        shop_contact=shop_contact(shop),
+        language=checkout.language or shop.language or "en",
+        currency=checkout.currency,
+        first_name=checkout.first_name,
+        lines=tuple(_reminder_line(line) for line in lines),
+        total=checkout.total,
+        link_url=link_url,
+        unsubscribe_url=unsubscribe_url,
+        extra_text=extra_text,
+    )
+
+
+def shop_contact(shop: ShopRow) -> tuple[str, ...]:
+    """Who sends, as every message must say."""
+    return tuple(text for text in (shop.name, shop.contact_address, shop.contact_email) if text)
+
+
+def _reminder_line(line: LineView) -> ReminderLine:
+    return ReminderLine(
+        title=line.title,
+        variant_title=line.variant_title,
+        quantity=line.quantity,
+        unit_price=line.unit_price,
+        total=line.total,
+        image_url=line.image_url,
+        description=line.description,
+    )
 
 
 def find_by_link(session: Session, link_token: str) -> MessageRow | None:

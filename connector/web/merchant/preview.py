@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from connector.errors import ConnectorError, Refused
 from connector.messages.letters import preview_letter
-from connector.messages.reminder import ReminderContent, ReminderLine, compose_reminder, mailbox, sample_content
+from connector.messages.reminder import ReminderContent, compose_reminder, mailbox, sample_content
 from connector.messages.templates import Rendered
 from connector.rules.permissions import Permission
 from connector.store import attempts, automations, outgoing, reports, system_mails
@@ -105,19 +105,17 @@ def to_content(
 
     Its links act on nothing: they lead to the shop and to the page `ours`.
     """
-    contact = tuple(text for text in (shop.name, shop.contact_address, shop.contact_email) if text)
-    sample = sample_content(shop.language or "en")
     link = shop.url if shop.url.startswith("https://") else ours
-    content = replace(sample, shop_name=shop.name, shop_contact=contact, link_url=link, unsubscribe_url=ours, extra_text=extra_text)
-    if checkout is None:
-        return replace(content, currency=shop.currency)
+    if checkout is not None:
+        return outgoing.reminder_content(shop, checkout, lines, extra_text, link_url=link, unsubscribe_url=ours)
     return replace(
-        content,
-        language=checkout.language or shop.language or "en",
-        currency=checkout.currency,
-        first_name=checkout.first_name,
-        lines=tuple(_line(line) for line in lines),
-        total=checkout.total,
+        sample_content(shop.language or "en"),
+        shop_name=shop.name,
+        shop_contact=outgoing.shop_contact(shop),
+        currency=shop.currency,
+        link_url=link,
+        unsubscribe_url=ours,
+        extra_text=extra_text,
     )
 
 
@@ -142,18 +140,6 @@ def _source(session: Session, row: ShopRow) -> tuple[CheckoutRow | None, Automat
     checkout = reports.latest_full_checkout(session, row.id)
     lines = [] if checkout is None or checkout.id is None else outgoing.load_lines(session, checkout.id)
     return checkout, automations.get_automation(session, row.id), lines
-
-
-def _line(line: LineView) -> ReminderLine:
-    return ReminderLine(
-        title=line.title,
-        variant_title=line.variant_title,
-        quantity=line.quantity,
-        unit_price=line.unit_price,
-        total=line.total,
-        image_url=line.image_url,
-        description=line.description,
-    )
 
 
 def _send(ask: MemberAsk, shop: ShopRow, letter: Rendered) -> None:
