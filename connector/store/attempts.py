@@ -22,6 +22,11 @@ def take(session: Session, vault: Vault, what: str, who: str, *, most: int, seco
     return count <= most
 
 
+def give_back(session: Session, vault: Vault, what: str, who: str) -> None:
+    """One try less: it was no wrong one."""
+    session.execute(text("update attempts set count = count - 1 where key_hash = :key and count > 0"), {"key": _hash(vault, what, who)})
+
+
 def forget(session: Session, vault: Vault, what: str, who: str) -> None:
     """Begin to count anew, as after a success."""
     session.execute(text("delete from attempts where key_hash = :key"), {"key": _hash(vault, what, who)})

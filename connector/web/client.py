@@ -10,21 +10,24 @@ FORWARDED = "x-forwarded-for"
 MOST_HOPS = 20
 
 
-def client_address(request: Request, settings: Settings) -> str:
+def client_address(request: Request, settings: Settings) -> str | None:
     """
-    The address of the client: the last one that is not a proxy of ours.
+    The address of the client: the last one that is not a proxy of ours. None if nobody can tell.
 
     What `X-Forwarded-For` says is believed only from the addresses in TRUSTED_PROXIES, and only as far back as they go: each proxy
-    appends whom it heard, so what a client writes there itself stands further left.
+    appends whom it heard, so what a client writes there itself stands further left. Whoever comes from a private address that is
+    not named there is most likely a proxy nobody told us of, with everybody behind it.
     """
     address = request.client.host if request.client else ""
     hops = [hop.strip() for hop in request.headers.get(FORWARDED, "").split(",")][-MOST_HOPS:]
+    if not is_trusted(address, settings):
+        return address if _is_address(address) and not ipaddress.ip_address(address).is_private else None
     while hops and is_trusted(address, settings):
         hop = hops.pop()
         if not _is_address(hop):
             break
         address = hop
-    return address
+    return None if is_trusted(address, settings) else address
 
 
 def is_trusted(address: str, settings: Settings) -> bool:

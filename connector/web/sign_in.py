@@ -77,7 +77,7 @@ def send_link(ask: VisitorPost) -> Response:
     vault, settings = ask.parts.services.vault, ask.parts.settings
     address = client_address(ask.request, settings)
     with ask.parts.db.system_transaction("a member asks for a sign-in link") as session:
-        may_ask = attempts.take(session, vault, "sign-in from", address, most=MOST_ASKED, seconds=WINDOW_SECONDS)
+        may_ask = address is None or attempts.take(session, vault, "sign-in from", address, most=MOST_ASKED, seconds=WINDOW_SECONDS)
         if may_ask and attempts.take(session, vault, "sign-in of", email.lower(), most=MOST_LINKS, seconds=WINDOW_SECONDS):
             _queue_letter(session, ask, members.find_by_email(session, email), after)
     if not may_ask:

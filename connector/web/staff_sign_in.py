@@ -71,7 +71,7 @@ def sign_in(request: Request, ask: VisitorPost) -> Response:
     vault, address = ask.parts.services.vault, client_address(request, ask.parts.settings)
     with ask.parts.db.system_transaction("one of the staff signs in") as session:
         # Both are counted, whatever the first one comes to.
-        by_address = attempts.take(session, vault, "staff from", address, most=MOST_TRIES, seconds=WINDOW_SECONDS)
+        by_address = address is None or attempts.take(session, vault, "staff from", address, most=MOST_TRIES, seconds=WINDOW_SECONDS)
         by_name = attempts.take(session, vault, "staff", email.lower(), most=MOST_TRIES, seconds=WINDOW_SECONDS)
         row = staff.find_by_email(session, email)
     if not (by_address and by_name):
@@ -85,6 +85,8 @@ def sign_in(request: Request, ask: VisitorPost) -> Response:
     fresh = secrets.token_urlsafe(32)
     with ask.parts.db.system_transaction("one of the staff has signed in") as session:
         attempts.forget(session, vault, "staff", email.lower())
+        if address is not None:  # colleagues in one office share it
+            attempts.give_back(session, vault, "staff from", address)
         sessions.end(session, vault, cookies.read(request, ask.parts.settings, cookies.STAFF))
         sessions.begin(session, vault, fresh, staff_id=row.id)
     cookies.write(request, ask.parts.settings, cookies.STAFF, fresh, STAFF_SECONDS)

@@ -32,6 +32,15 @@ def test_a_success_is_forgotten(db: Database, vault: Vault) -> None:
     assert take(db, vault)
 
 
+def test_a_try_that_was_no_wrong_one_is_given_back_and_never_more_than_were_taken(db: Database, vault: Vault) -> None:
+    for _ in range(5):
+        assert take(db, vault)
+        with db.system_transaction("test") as session:
+            attempts.give_back(session, vault, "sign-in", "anna@example.org")
+            attempts.give_back(session, vault, "sign-in", "anna@example.org")
+    assert [take(db, vault) for _ in range(4)] == [True, True, True, False]
+
+
 def test_many_at_once_are_counted_exactly(db: Database, vault: Vault) -> None:
     ends = at_once(db, [lambda session: attempts.take(session, vault, "sign-in", "anna", most=5, seconds=600)] * 12)
 

@@ -145,6 +145,15 @@ def test_an_unknown_name_is_answered_with_the_same_words_and_takes_as_long(clien
     assert 0.5 < spent("nobody@support.example") / spent(EMAIL) < 2.0
 
 
+@pytest.mark.spec("SEC-234")
+def test_one_address_tries_twenty_names_at_most_and_right_ones_do_not_count(parts: Composition, sam: str) -> None:
+    with browser(parts, address="9.9.9.9") as office:
+        assert [give_password(office, parts) for _ in range(25)] == [303] * 25
+        statuses = [give_password(office, parts, "wrong", f"n{number}@support.example") for number in range(22)]
+        assert statuses == [403] * 20 + [429] * 2
+        assert give_password(office, parts) == 429
+
+
 def test_ten_wrong_codes_are_enough(client: TestClient, parts: Composition, sam: str) -> None:
     give_password(client, parts)
     client.get("/support/second-factor")
