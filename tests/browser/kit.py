@@ -134,11 +134,19 @@ def look_everywhere(
     *,
     prepare: Callable[[Page], object] = lambda page: None,
     languages: Iterable[str] = LANGUAGES,
+    status: int = 200,
+    ends_at: str = "",
 ) -> None:
-    """Check all eight looks of the page at `path`; `prepare` may open a part of it first."""
+    """
+    Check all eight looks of the page at `path`; `prepare` may open a part of it first.
+
+    It must be that page: answered with `status`, and not a sign-in or an error in its place. `ends_at`: where its address leads on to.
+    """
     for language in languages:
         page = open_page(language=language)
-        page.goto(path)
+        answer = page.goto(path)
+        assert answer is not None
+        assert (answer.status, urlsplit(page.url).path) == (status, ends_at or urlsplit(path).path)
         prepare(page)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": HEIGHT})

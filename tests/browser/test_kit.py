@@ -4,7 +4,7 @@ import pytest
 
 from tests.browser.axe import grave, violations
 from tests.browser.conftest import Opens
-from tests.browser.kit import LOOKS, SCREENS, check, faults_of
+from tests.browser.kit import LOOKS, SCREENS, check, faults_of, look_everywhere
 
 FAULTS = {
     "an inline script": (
@@ -81,3 +81,9 @@ def test_there_are_eight_looks_and_each_has_its_picture(visitor_page: Opens) -> 
     picture.unlink(missing_ok=True)
     check(page, "kit")
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_sign_in_in_place_of_the_page_is_seen(visitor_page: Opens) -> None:
+    with pytest.raises(AssertionError) as seen:
+        look_everywhere(visitor_page, "/app/members", "kit-other-page")
+    assert seen.traceback[-1].name == "look_everywhere", "it failed where the page is told apart, not at its looks"

@@ -22,7 +22,7 @@ def way_out(parts: Composition, shopify_shop: TestShop, seed: Seed) -> str:
 
 
 def test_how_a_link_that_leads_nowhere_looks(visitor_page: Opens) -> None:
-    look_everywhere(visitor_page, "/r/none", "shopper-nowhere")
+    look_everywhere(visitor_page, "/r/none", "shopper-nowhere", status=404)
 
 
 def test_how_the_page_that_ends_our_mails_looks(visitor_page: Opens, way_out: str) -> None:

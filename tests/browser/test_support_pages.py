@@ -124,11 +124,11 @@ def test_the_page_of_a_shop_looks_right(staff_page: Opens, story: dict[str, str]
 
 
 def test_the_question_for_a_reason_looks_right(staff_page: Opens, story: dict[str, str]) -> None:
-    look_everywhere(staff_page, story["checkout"], "support-reason")
+    look_everywhere(staff_page, story["checkout"], "support-reason", ends_at=f"{story['shop']}/reason")
 
 
 def test_the_page_of_a_checkout_looks_right(staff_page: Opens, story: dict[str, str]) -> None:
-    look_everywhere(staff_page, story["checkout"], "support-checkout", prepare=say_why)
+    look_everywhere(staff_page, story["checkout"], "support-checkout", prepare=say_why, ends_at=f"{story['shop']}/reason")
 
 
 def test_the_list_of_deliveries_looks_right(staff_page: Opens, story: dict[str, str]) -> None:
@@ -137,7 +137,7 @@ def test_the_list_of_deliveries_looks_right(staff_page: Opens, story: dict[str, 
 
 
 def test_the_page_of_a_delivery_looks_right(staff_page: Opens, story: dict[str, str]) -> None:
-    look_everywhere(staff_page, story["delivery"], "support-delivery", prepare=say_why)
+    look_everywhere(staff_page, story["delivery"], "support-delivery", prepare=say_why, ends_at=f"{story['shop']}/reason")
 
 
 def test_the_audit_looks_right(staff_page: Opens, story: dict[str, str]) -> None:
