@@ -62,7 +62,7 @@ demo: install
 serve: install
 	@$(BIN)/connector serve $(ARGS)
 
-test: install chromium
+test: install chromium schema
 	@$(BIN)/python -m tests.gate $(ARGS)
 
 bench: install wrk
@@ -73,7 +73,7 @@ chaos: install
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 # Which row of the specification is proven by which test. A failing test only shows in the table here.
-spec: install chromium
+spec: install chromium schema
 	@$(BIN)/pytest -q -n 2 --no-header --spec-report; [ $$? -le 1 ]
 	@$(BIN)/python -m tests.spec
 
@@ -104,3 +104,11 @@ chromium:
 		if [ -z "$$CHROMIUM" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
 		then apt-get update -q && apt-get install -qy chromium fonts-liberation; \
 		else echo "The tests of pages need Chromium: apt-get install chromium fonts-liberation, or CHROMIUM=/path/to/it" >&2; exit 1; fi; }
+
+# What Shopify publishes of its API comes in an npm package; the tests compare with it.
+.PHONY: schema
+schema: install
+	@ls .venv/shopify/*.json.gz >/dev/null 2>&1 || command -v npm >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -q && apt-get install -qy npm; \
+		else echo "The tests compare with Shopify's schema, which comes in an npm package: apt-get install npm" >&2; exit 1; fi; }
+	@$(BIN)/python -m tests.shopify_schema

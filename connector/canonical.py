@@ -20,13 +20,16 @@ class Resource(StrEnum):
     ORDER = "order"
     CUSTOMER = "customer"
     PRODUCT = "product"
+    DISCOUNT_CODE = "discount_code"
+    SHOP = "shop"
 
 
 class Channel(StrEnum):
-    """A way to reach a person."""
+    """A way to reach a person. WhatsApp: consent is kept, nothing is sent."""
 
     EMAIL = "email"
     SMS = "sms"
+    WHATSAPP = "whatsapp"
 
 
 class ConsentState(StrEnum):
@@ -108,13 +111,19 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One buyable form of a Product; price in the shop's currency."""
+    """
+    One buyable form of a Product; price in the shop's currency.
+
+    `is_available`: whether shoppers can buy it, None if the platform did not say. `inventory_item_id`: what its stock is counted under.
+    """
 
     platform_id: str
     title: str | None = None
     sku: str | None = None
     price: Decimal | None = None
     image_url: str | None = None
+    is_available: bool | None = None
+    inventory_item_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,24 +263,87 @@ class Uninstalled:
     at: datetime
 
 
-Record = Checkout | Order | Customer | Product
-Event = Record | Removed | Uninstalled
+@dataclass(frozen=True, slots=True)
+class ConsentChanged:
+    """What the platform says of one address's consent, apart from the customer's record; `address`: e-mail, or phone as E.164."""
+
+    address: str
+    consent: Consent
+    customer_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class DiscountCode:
-    """One code on one Shop, as we would have it issued: a percentage (0 < value ≤ 100), a fixed amount, or free shipping."""
+class CustomerMerged:
+    """Two customer records became one: `merged_id` is gone, what was its belongs to `kept_id`."""
 
-    code: str
-    kind: str
-    value: Decimal | None = None
-    currency: str | None = None
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-    usage_limit: int | None = None
-    once_per_customer: bool = False
-    minimum_subtotal: Decimal | None = None
+    at: datetime
+    kept_id: str
+    merged_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Something of a record changed and the platform does not say what: it must be read again. For a shop: the shop itself."""
+
+    resource: Resource
+    platform_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StockMoved:
+    """The stock counted under `inventory_item_id` changed."""
+
+    inventory_item_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ScopesChanged:
+    """The merchant gave or took scopes: `granted` with all they imply, and those we ask for and do not have."""
+
+    granted: tuple[str, ...]
+    missing: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom a privacy request is about, in the platform's own words; often only some of it is told. `order_ids`: orders to be redacted."""
+
+    customer_id: str | None = None
     email: str | None = None
+    phone: str | None = None
+    order_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DataRequested:
+    """A shopper wants to know what is stored of them; the merchant must have it within 30 days. `reference` is the platform's."""
+
+    person: Person
+    at: datetime
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRedacted:
+    """Everything of this person must be erased within 30 days."""
+
+    person: Person
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShopRedacted:
+    """Everything of this shop must be erased within 30 days."""
+
+    at: datetime
+
+
+Record = Checkout | Order | Customer | Product
+PrivacyRequest = DataRequested | PersonRedacted | ShopRedacted
+Event = Record | Removed | Uninstalled | ConsentChanged | CustomerMerged | Stale | StockMoved | ScopesChanged | PrivacyRequest
 
 
 @dataclass(frozen=True, slots=True)

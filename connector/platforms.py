@@ -4,13 +4,15 @@ What every kind of store looks like to us: the Platform protocol, its declared c
 Adapters (`integrations/<platform>/adapter.py`) implement it, `integrations.registry` lists them, nothing else knows them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
-from connector.canonical import Event, Headers, Order, Product, ShopProfile
+from connector.canonical import Event, Headers, Order, Product, Resource, ShopProfile
+from connector.codes import CodeState, DiscountCode, IssuedCodes
 from connector.errors import ConnectorError
+from connector.reading import Change, Count, Export, LineNow, Page
 
 PlatformName = Literal["shopify", "woocommerce"]
 
@@ -59,6 +61,10 @@ class PayloadError(PlatformError):
     def __init__(self, message: str, *, platform: str, reason: str = "payload") -> None:
         super().__init__(message, platform=platform, call="parse")
         self.reason = reason
+
+
+class CodeTaken(Rejected):
+    """Another discount of the store has this code already; letter case does not tell codes apart."""
 
 
 class BadSignature(PlatformError):
@@ -150,10 +156,157 @@ class Installation:
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
-    """The webhook subscriptions after `subscribe`: what was there, what had to be made."""
+    """The webhook subscriptions after `subscribe`: what was there, what had to be made, and stray ones that were taken away."""
 
     present: tuple[str, ...]
     created: tuple[str, ...]
+    removed: tuple[str, ...] = ()
+
+
+class Reads(Protocol):
+    """What a store can be asked at any time. Everything raises PlatformError."""
+
+    def changes(
+        self, access: Access, what: Resource, since: datetime | None, until: datetime | None = None, cursor: str | None = None
+    ) -> Page:
+        """Records changed at or after `since` (None: all) and before `until`, by pages, oldest change first where the platform can."""
+        ...
+
+    def count(self, access: Access, what: Resource, since: datetime | None = None, until: datetime | None = None) -> Count:
+        """How many `changes` would give."""
+        ...
+
+    def record_now(self, access: Access, what: Resource, platform_id: str) -> Change | None:
+        """One record as it is now, None if it is gone."""
+        ...
+
+    def shop_now(self, access: Access) -> ShopProfile:
+        """The shop as it is now."""
+        ...
+
+    def orders_of(self, access: Access, token: str | None, cart_token: str | None) -> list[Order]:
+        """The orders that came of a checkout, by what links them."""
+        ...
+
+    def lines_now(self, access: Access, wanted: Sequence[tuple[str, str | None]]) -> list[LineNow]:
+        """Whether (product id, variant id) can be bought now and for how much, in the order asked; at most 50 at once."""
+        ...
+
+    def begin_export(self, access: Access, what: Resource, since: datetime | None = None) -> Export:
+        """Have the store write all records of a kind into a file. Raises Rejected if it runs too many already."""
+        ...
+
+    def look_at_export(self, access: Access, platform_id: str) -> Export:
+        """How far it is."""
+        ...
+
+    def read_export(self, access: Access, export: Export, what: Resource) -> Iterator[Page]:
+        """What a ready export holds. Raises TransientError if the file is cut, expired or holds fewer objects than announced."""
+        ...
+
+    def told_by(self, change: Change, since: datetime) -> frozenset[str]:
+        """The topics of which at least one delivery must have come because of this change after `since`; one set, any of it."""
+        ...
+
+    def admin_url(self, domain: str, what: Resource, platform_id: str) -> str:
+        """The page of the platform's admin where a merchant sees this record."""
+        ...
+
+
+class Codes(Protocol):
+    """Discount codes of one store. Everything raises PlatformError; codes are compared without letter case."""
+
+    def issue_code(self, access: Access, code: DiscountCode) -> CodeState:
+        """
+        Make sure that this code exists, exactly as wanted; looked up before anything is made, so doing it twice makes one.
+
+        Raises: CodeTaken if the store has a different discount under it, Rejected with the store's words.
+        """
+        ...
+
+    def issue_codes(self, access: Access, platform_id: str, codes: Sequence[str]) -> IssuedCodes:
+        """Give a discount more codes of its own, any number of them; those it has already are left alone."""
+        ...
+
+    def read_code(self, access: Access, code: str) -> CodeState | None:
+        """The code as the store has it now, None if it has none of this name."""
+        ...
+
+    def find_codes(self, access: Access, words: str, cursor: str | None = None) -> Page:
+        """Codes whose code or title fits some words, by pages."""
+        ...
+
+    def suspend_code(self, access: Access, platform_id: str) -> None:
+        """From now on the store refuses it; doing it twice is fine. Raises Gone."""
+        ...
+
+    def resume_code(self, access: Access, platform_id: str) -> None:
+        """Undo `suspend_code`. Raises Gone."""
+        ...
+
+    def delete_code(self, access: Access, platform_id: str) -> None:
+        """Take the discount away; one that is gone already is fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSession:
+    """A person who has our page open inside the platform's admin: which shop, which user of it, and the token that proves both."""
+
+    domain: str
+    user_id: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AdminUser:
+    """Who that person is. An address that the platform did not verify is None."""
+
+    user_id: str
+    is_owner: bool
+    email: str | None = None
+    name: str | None = None
+    language: str | None = None
+
+
+class Embedded(Protocol):
+    """Being a page inside the platform's admin."""
+
+    def check_frame(self, query: Sequence[tuple[str, str]]) -> str:
+        """The shop's domain of a request that opens our page in the admin. Raises InstallRefused for a foreign shop or host."""
+        ...
+
+    def open_session(self, token: str, now: datetime) -> AdminSession:
+        """Check a session token. Raises BadSignature."""
+        ...
+
+    def install(self, session: AdminSession, now: datetime) -> Installation:
+        """Trade the session token for credentials of the shop. Raises InstallRefused (a new session token helps) or PlatformError."""
+        ...
+
+    def who(self, session: AdminSession, now: datetime) -> AdminUser:
+        """The person behind a session. Raises as `install`."""
+        ...
+
+
+class Budget(Protocol):
+    """
+    How many calls a shop still takes, shared by all who call it. Points are the platform's own measure.
+
+    One shop's wait is nobody else's.
+    """
+
+    def reserve(self, key: str, points: float) -> float:
+        """Set `points` aside; returns the seconds to wait before they may be used, 0 if nothing is known yet."""
+        ...
+
+    def give_back(self, key: str, points: float) -> None:
+        """Points that were set aside and not used."""
+        ...
+
+    def learn(self, key: str, available: float, maximum: float, per_second: float) -> None:
+        """What the platform says of its bucket, in an answer that has just come."""
+        ...
 
 
 class Platform(Protocol):
@@ -161,6 +314,12 @@ class Platform(Protocol):
 
     name: PlatformName
     can: Capabilities
+    reads: Reads | None
+    """None: not to be had from this platform yet."""
+    codes: Codes | None
+    """None: as `reads`."""
+    embedded: Embedded | None
+    """None: this platform's admin shows no pages of ours."""
     topics: frozenset[str]
     """What `parse` understands; any other topic is kept, answered, counted and left alone."""
     compliance_topics: frozenset[str]
@@ -200,8 +359,13 @@ class Platform(Protocol):
         """Check the callback, get and prove the credentials by calling the shop. Raises InstallRefused or PlatformError."""
         ...
 
-    def subscribe(self, access: Access, address: str, secret: str) -> Subscriptions:
-        """Make sure the shop's webhooks come to `address`; idempotent. Where the app's configuration does it: what that names."""
+    def subscribe(self, access: Access, address: str, secret: str, silent: Collection[str] = ()) -> Subscriptions:
+        """
+        Make sure the shop's webhooks come to `address`; idempotent.
+
+        Where the app's configuration subscribes every shop, only `silent` topics (those that are not heard) are subscribed for
+        this shop, and subscriptions of its own that are not wanted any more are removed. Elsewhere `silent` is not used.
+        """
         ...
 
     def refresh(self, access: Access, now: datetime) -> Mapping[str, str] | None:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -14,13 +14,16 @@ from connector.platforms import (
     BadSignature,
     Callback,
     Capabilities,
+    Codes,
     DeliveryContext,
     DeliveryMeta,
+    Embedded,
     Installation,
     InstallRefused,
     InstallStart,
     PayloadError,
     PlatformName,
+    Reads,
     Subscriptions,
 )
 
@@ -46,6 +49,9 @@ class FakePlatform:
     error: Exception | None = None
     calls: list[str] = field(default_factory=list)
 
+    reads: Reads | None = None
+    codes: Codes | None = None
+    embedded: Embedded | None = None
     topics = frozenset({"checkouts/update", "checkouts/delete", "app/uninstalled"})
     compliance_topics = frozenset({"shop/redact"})
     farewell_topics = frozenset({"app/uninstalled"})
@@ -106,7 +112,7 @@ class FakePlatform:
             raise InstallRefused("the state is another one", platform=self.name, call="install")
         return Installation(remembered["shop"], {"token": "fake token"}, ("read_orders",), (), self.profile)
 
-    def subscribe(self, access: Access, address: str, secret: str) -> Subscriptions:
+    def subscribe(self, access: Access, address: str, secret: str, silent: Collection[str] = ()) -> Subscriptions:
         """Everything is there after the first time."""
         first = not any(call.startswith("subscribe") for call in self.calls)
         self._call(f"subscribe {address}")

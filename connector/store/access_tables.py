@@ -20,13 +20,18 @@ def _bytes(*, nullable: bool = False, unique: bool = False, index: bool = False,
 
 
 class MemberRow(SQLModel, table=True):
-    """One person in one account. Without an address (a store that told none) nobody signs in until somebody is invited."""
+    """
+    One person in one account. Without an address (a store that told none) nobody signs in until somebody is invited.
+
+    `platform_user`: who this is inside the platform's admin, as `shopify:{shop domain}:{user id}`.
+    """
 
     __tablename__ = "members"
     __table_args__ = (
         UniqueConstraint("account_id", "email_norm"),
         columns.one_of("role", *(role.value for role in Role)),
         Index(None, "email_norm", postgresql_where=text("email_norm is not null and removed_at is null")),
+        UniqueConstraint("account_id", "platform_user"),
     )
     id: int | None = columns.key()
     public_id: str = Field(unique=True)
@@ -35,6 +40,7 @@ class MemberRow(SQLModel, table=True):
     email_norm: str | None = None
     role: str
     language: str | None = None
+    platform_user: str | None = None
     created_at: datetime
     removed_at: datetime | None = None
 
@@ -174,3 +180,13 @@ class HashKeyRow(SQLModel, table=True):
     __table_args__ = (CheckConstraint("id = 1", name="single"),)
     id: int = Field(default=1, sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
     sealed: bytes = Field(sa_column=_bytes())
+
+
+class AdminCodeRow(SQLModel, table=True):
+    """A code that leads one member from the page inside the platform's admin to the whole app, once, within a minute."""
+
+    __tablename__ = "admin_codes"
+    code_hash: bytes = Field(sa_column=_bytes(primary_key=True))
+    shop_id: int = columns.ref("shops.id", index=True)
+    member_id: int = columns.ref("members.id", index=True)
+    created_at: datetime

@@ -36,23 +36,38 @@ class SuppressionRow(SQLModel, table=True):
 
 
 class DiscountCodeRow(SQLModel, table=True):
-    """One code on one shop."""
+    """
+    One code on one Shop, as the store had it when it was read last. `platform_id`: of its discount, which may have many codes.
+
+    Letter case does not tell codes apart, so it is unique without.
+    """
 
     __tablename__ = "discount_codes"
-    __table_args__ = (UniqueConstraint("shop_id", "code"), columns.one_of("kind", "percentage", "fixed_amount", "free_shipping"))
+    __table_args__ = (
+        columns.one_of("kind", "percentage", "fixed_amount", "free_shipping", "other"),
+        columns.one_of("status", "active", "scheduled", "expired"),
+        Index("uq_discount_codes_code", "shop_id", text("lower(code)"), unique=True),
+        columns.known("platform_id"),
+    )
     id: int | None = columns.key()
     public_id: str = Field(unique=True)
     shop_id: int = columns.ref("shops.id")
     platform_id: str | None = None
     code: str
+    title: str | None = None
     kind: str
+    status: str = Field(default="active", sa_column_kwargs={"server_default": "active"})
     value: Decimal | None = columns.money()
     currency: str | None = None
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     usage_limit: int | None = None
+    used: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     once_per_customer: bool = False
     minimum_subtotal: Decimal | None = columns.money()
+    restrictions: list[str] = columns.texts()
+    read_at: datetime | None = None
+    deleted_at: datetime | None = None
     source_version: datetime | None = None
 
 

@@ -32,6 +32,7 @@ PLACES = (
     Place("sessions", "id", "fresh_sealed"),
     Place("system_mails", "id", "sealed"),
     Place("pending_installs", "state_hash", "remembered"),
+    Place("privacy_requests", "id", "person"),
 )
 
 

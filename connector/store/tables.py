@@ -56,10 +56,13 @@ class ShopRow(SQLModel, table=True):
     missing_scopes: list[str] = columns.texts()
     credentials: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     webhook_secret: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    credentials_at: datetime | None = None
+    withheld: list[str] = columns.texts()
     threshold_minutes: int = 60
     activity_clock: str = "activity"
     installed_at: datetime
     uninstalled_at: datetime | None = None
+    redacted_at: datetime | None = None
     created_at: datetime
 
 
@@ -169,7 +172,7 @@ class ProductVariantRow(SQLModel, table=True):
     """One buyable form of a product."""
 
     __tablename__ = "product_variants"
-    __table_args__ = (UniqueConstraint("shop_id", "platform_id"),)
+    __table_args__ = (UniqueConstraint("shop_id", "platform_id"), columns.known("inventory_item_id"))
     id: int | None = columns.key()
     shop_id: int = columns.ref("shops.id")
     product_id: int = columns.ref("products.id", index=True)
@@ -178,6 +181,8 @@ class ProductVariantRow(SQLModel, table=True):
     sku: str | None = None
     price: Decimal | None = columns.money()
     image_url: str | None = None
+    is_available: bool | None = None
+    inventory_item_id: str | None = None
 
 
 class CheckoutRow(SQLModel, table=True):

@@ -1,6 +1,6 @@
 """Shopify as a Platform: ties signature, events, client and install together; no logic of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from connector import clock
@@ -10,11 +10,14 @@ from connector.platforms import (
     Access,
     Callback,
     Capabilities,
+    Codes,
     DeliveryContext,
     DeliveryMeta,
+    Embedded,
     Installation,
     InstallStart,
     PlatformName,
+    Reads,
     Subscriptions,
 )
 from integrations.shopify import client, events, install, tokens
@@ -29,6 +32,9 @@ class ShopifyPlatform:
 
     name: PlatformName = "shopify"
     can = Capabilities(shop_in_path=False, tracks_carts=True, has_product_reads=True, registers_webhooks=False)
+    reads: Reads | None = None
+    codes: Codes | None = None
+    embedded: Embedded | None = None
     topics = events.TOPICS
     compliance_topics = events.COMPLIANCE_TOPICS
     farewell_topics = events.FAREWELL_TOPICS
@@ -65,7 +71,7 @@ class ShopifyPlatform:
         """Check the callback, get an expiring token pair and read the shop. Raises InstallRefused or PlatformError."""
         return install.finish(callback, remembered, state, now, self._settings, self._transport)
 
-    def subscribe(self, access: Access, address: str, secret: str) -> Subscriptions:
+    def subscribe(self, access: Access, address: str, secret: str, silent: Collection[str] = ()) -> Subscriptions:
         """No call: the app's configuration (shopify.app.toml) subscribes every shop that installs the app."""
         return Subscriptions(present=tuple(sorted(self.topics | self.compliance_topics)), created=())
 

@@ -1,6 +1,6 @@
 """WooCommerce as a Platform: ties signature, mapping, client and install together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from connector.canonical import Event, Headers, Order, Product
@@ -9,11 +9,14 @@ from connector.platforms import (
     Access,
     Callback,
     Capabilities,
+    Codes,
     DeliveryContext,
     DeliveryMeta,
+    Embedded,
     Installation,
     InstallStart,
     PlatformName,
+    Reads,
     Subscriptions,
 )
 from integrations.transport import Transport
@@ -27,6 +30,9 @@ class WooCommercePlatform:
 
     name: PlatformName = PLATFORM
     can = Capabilities(shop_in_path=True, tracks_carts=False, has_product_reads=True, registers_webhooks=True)
+    reads: Reads | None = None
+    codes: Codes | None = None
+    embedded: Embedded | None = None
     topics = frozenset(subscriptions.TOPICS)
     compliance_topics: frozenset[str] = frozenset()
     farewell_topics: frozenset[str] = frozenset()
@@ -63,7 +69,7 @@ class WooCommercePlatform:
         """See `install.finish`."""
         return install.finish(self._transport, callback, remembered, state)
 
-    def subscribe(self, access: Access, address: str, secret: str) -> Subscriptions:
+    def subscribe(self, access: Access, address: str, secret: str, silent: Collection[str] = ()) -> Subscriptions:
         """See `subscriptions.subscribe`."""
         return subscriptions.subscribe(Call(self._transport, access), address, secret)
 

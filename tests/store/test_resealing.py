@@ -7,9 +7,11 @@ from sqlalchemy import text
 from connector.errors import ConfigError
 from connector.rules.permissions import StaffRole
 from connector.store import installs, members, resealing, sessions, shops, staff, system_mails
-from connector.store.db import Database
+from connector.store.db import Database, app_now
+from connector.store.ids import public_id
 from connector.store.resealing import PLACES
 from connector.store.sealed import Vault
+from connector.store.sync_tables import PrivacyRequestRow
 from connector.store.system_mails import SystemMail
 from tests.conftest import install
 from tests.store.people import at_once, rows
@@ -38,6 +40,17 @@ def fill(db: Database, vault: Vault, name: str) -> None:
     with db.system_transaction("test") as session:
         sessions.look(session, vault, f"token-{name}", f"fresh-{name}")
         installs.remember(session, vault, "shopify", f"state-{name}", "browser", {"nonce": name})
+        session.add(
+            PrivacyRequestRow(
+                public_id=public_id("prv"),
+                shop_id=shop.id,
+                kind="data_request",
+                key_hash=name.encode(),
+                person=vault.seal({"email": MAIL.to}),
+                requested_at=app_now(session),
+                due_at=app_now(session),
+            )
+        )
 
 
 def sealed(db: Database) -> dict[str, list[bytes]]:

@@ -34,7 +34,8 @@ RIGHTS = {
         (
             *("automations", "checkout_lines", "checkout_versions", "checkouts", "consents", "customers", "decisions", "deliveries"),
             *("delivery_bodies", "delivery_people", "discount_codes", "enrollments", "messages", "order_lines", "orders"),
-            *("product_variants", "products", "removals", "shop_work", "suppressions"),
+            *("product_variants", "products", "removals", "shop_work", "suppressions", "wanted_reads", "topic_health"),
+            *("customer_merges", "privacy_requests"),
         ),
         SHOPS_OWN,
     ),
@@ -51,6 +52,8 @@ RIGHTS = {
     "sessions": OURS,
     "sign_in_links": OURS,
     "attempts": OURS,
+    "admin_codes": OURS,
+    "call_budgets": OURS,
     "pending_installs": OURS,
     "unknown_shops": OURS,
     "hash_key": Rights("", "select insert update"),
