@@ -9,21 +9,39 @@ from urllib.parse import urlsplit
 CLIENT_ID = "sandbox-client-id"
 CLIENT_SECRET = "sandbox-client-secret"  # noqa: S105 - a published test value
 TOPICS = (
+    "app/scopes_update",
     "app/uninstalled",
     "carts/create",
     "carts/update",
     "checkouts/create",
-    "checkouts/update",
     "checkouts/delete",
+    "checkouts/update",
     "customers/create",
+    "customers/delete",
+    "customers/merge",
     "customers/update",
     "customers_email_marketing_consent/update",
-    "orders/create",
-    "orders/updated",
-    "orders/paid",
+    "customers_marketing_consent/update",
+    "customers_whats_app_marketing_consent/update",
+    "discounts/create",
+    "discounts/delete",
+    "discounts/redeemcode_added",
+    "discounts/redeemcode_removed",
+    "discounts/update",
+    "inventory_levels/update",
     "orders/cancelled",
+    "orders/create",
+    "orders/delete",
+    "orders/paid",
+    "orders/updated",
+    "products/create",
+    "products/delete",
     "products/update",
+    "shop/update",
+    "variants/in_stock",
+    "variants/out_of_stock",
 )
+SCOPES = ("read_customer_merge", "read_customers", "read_inventory", "read_orders", "read_products", "write_discounts")
 COMPLIANCE_TOPICS = ("customers/data_request", "customers/redact", "shop/redact")
 
 
@@ -37,21 +55,27 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class AppConfiguration:
-    """The registered app. `redirect_urls` are the only addresses an install may return to."""
+    """
+    The registered app. `redirect_urls` are the only addresses an install may return to.
+
+    `application_url` is what a merchant's click on the app opens: inside the admin if it `is_embedded`, else in its place.
+    """
 
     redirect_urls: tuple[str, ...]
     subscriptions: tuple[Subscription, ...]
     name: str = "Connector"
-    scopes: tuple[str, ...] = ("read_customers", "read_orders", "read_products")
+    scopes: tuple[str, ...] = SCOPES
     api_version: str = "2026-10"
     client_id: str = CLIENT_ID
     client_secret: str = CLIENT_SECRET
+    application_url: str = ""
+    is_embedded: bool = True
 
     @classmethod
     def standard(cls, origin: str) -> Self:
         """An app at `origin` that takes every topic at `/webhooks/shopify` and installs back to `/install/shopify/callback`."""
         subscription = Subscription(TOPICS + COMPLIANCE_TOPICS, f"{origin}/webhooks/shopify")
-        return cls((f"{origin}/install/shopify/callback",), (subscription,))
+        return cls((f"{origin}/install/shopify/callback",), (subscription,), application_url=f"{origin}/embedded/shopify")
 
     @classmethod
     def from_toml(cls, text: str, origin: str) -> Self:
@@ -69,6 +93,8 @@ class AppConfiguration:
             name=content.get("name", "Connector"),
             scopes=tuple(scope.strip() for scope in content["access_scopes"]["scopes"].split(",") if scope.strip()),
             api_version=webhooks["api_version"],
+            application_url=_moved(former, former, origin),
+            is_embedded=bool(content.get("embedded", True)),
         )
 
     def addresses(self, topic: str) -> tuple[str, ...]:

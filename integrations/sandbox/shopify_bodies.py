@@ -53,7 +53,7 @@ def checkout_body(shop: Shop, checkout: Checkout) -> Body:
         "customer_locale": "en",
         "line_items": [_checkout_line(shop, checkout, line) for line in checkout.lines],
         "name": f"#{checkout.number}",
-        "abandoned_checkout_url": f"https://{DOMAIN}{checkout.path}?key={checkout.key}",
+        "abandoned_checkout_url": shop.recovery_url(checkout),
     }
     body |= _checkout_amounts(shop, checkout)
     body |= dict.fromkeys(("device_id", "user_id", "location_id", "source_identifier", "source_url", "source", "closed_at"))
@@ -96,7 +96,7 @@ def order_body(shop: Shop, order: Order) -> Body:
         "line_items": [_order_line(shop, line) for line in checkout.lines],
         "shipping_lines": [_order_shipping(shop, order)],
     }
-    body |= _order_amounts(shop, checkout) | _ordinary_order()
+    body |= _order_amounts(shop, checkout) | _ordinary_order() | {"test": order.is_test, "discount_codes": _discount_codes(checkout)}
     if checkout.customer is not None:
         body["customer"] = _customer(shop, checkout.customer)
     return body
@@ -108,12 +108,12 @@ def customer_body(shop: Shop, customer: Customer) -> Body:
 
 
 def shop_body(shop: Shop) -> Body:
-    """`app/uninstalled`: the shop resource; the domain keys are null as in Shopify's own sample."""
+    """`app/uninstalled` and `shop/update`: the shop resource; the domain keys are null as in Shopify's own sample."""
     body: Body = {
         "id": SHOP_ID,
         "name": shop.name,
-        "email": "owner@harbour-and-pine.example",
-        "customer_email": "hello@harbour-and-pine.example",
+        "email": shop.email,
+        "customer_email": shop.contact_email,
         "domain": None,
         "myshopify_domain": None,
         "country": "US",
@@ -148,7 +148,7 @@ def _money(shop: Shop, amount: Decimal) -> Body:
 
 
 def _cart_line(shop: Shop, line: Line) -> Body:
-    price, total = line.variant.price, line.total
+    price, total = line.unit_price, line.total
     return {
         "id": line.variant.id,
         "properties": None,
@@ -197,10 +197,10 @@ def _checkout_line(shop: Shop, checkout: Checkout, line: Line) -> Body:
         "title": line.product.title,
         "variant_id": line.variant.id,
         "variant_title": title or "",
-        "variant_price": text(line.variant.price),
+        "variant_price": text(line.unit_price),
         "vendor": shop.name,
         "line_price": text(line.total),
-        "price": text(line.variant.price),
+        "price": text(line.unit_price),
         "properties": {},
         "applied_discounts": [],
         "discount_allocations": [],
@@ -221,8 +221,8 @@ def _order_line(shop: Shop, line: Line) -> Body:
         "gift_card": False,
         "grams": 0,
         "name": f"{line.product.title} - {title}" if title else line.product.title,
-        "price": text(line.variant.price),
-        "price_set": _money(shop, line.variant.price),
+        "price": text(line.unit_price),
+        "price_set": _money(shop, line.unit_price),
         "product_exists": True,
         "product_id": line.product.id,
         "properties": [],
@@ -247,13 +247,13 @@ def _order_line(shop: Shop, line: Line) -> Body:
 
 def _checkout_amounts(shop: Shop, checkout: Checkout) -> Body:
     return {
-        "discount_codes": [],
+        "discount_codes": _discount_codes(checkout),
         "tax_lines": [{"price": text(checkout.tax), "rate": float(TAX_RATE), "title": "State tax"}] if checkout.is_taxed else [],
         "presentment_currency": shop.currency,
         "source_name": "web",
-        "total_line_items_price": text(checkout.subtotal),
+        "total_line_items_price": text(checkout.subtotal + checkout.discount),
         "total_tax": text(checkout.tax),
-        "total_discounts": "0.00",
+        "total_discounts": text(checkout.discount),
         "subtotal_price": text(checkout.subtotal),
         "total_price": text(checkout.subtotal + checkout.tax),
         "total_duties": "0.00",
@@ -263,12 +263,13 @@ def _checkout_amounts(shop: Shop, checkout: Checkout) -> Body:
 
 def _order_amounts(shop: Shop, checkout: Checkout) -> Body:
     total = checkout.subtotal + checkout.tax
-    amounts = {"subtotal_price": checkout.subtotal, "total_discounts": Decimal(0), "total_price": total, "total_tax": checkout.tax}
+    amounts = {"subtotal_price": checkout.subtotal, "total_discounts": checkout.discount, "total_price": total, "total_tax": checkout.tax}
     body: Body = {}
     for name, amount in amounts.items():
         for key in (name, f"current_{name}"):
             body |= {key: text(amount), f"{key}_set": _money(shop, amount)}
-    body |= {"total_line_items_price": text(checkout.subtotal), "total_line_items_price_set": _money(shop, checkout.subtotal)}
+    goods = checkout.subtotal + checkout.discount
+    body |= {"total_line_items_price": text(goods), "total_line_items_price_set": _money(shop, goods)}
     return body | {"total_shipping_price_set": _money(shop, Decimal(0)), "current_shipping_price_set": _money(shop, Decimal(0))}
 
 
@@ -286,13 +287,11 @@ def _ordinary_order() -> Body:
         "tags": "",
         "tax_exempt": False,
         "taxes_included": False,
-        "test": False,
         "total_tip_received": "0.00",
         "total_weight": 0,
     }
     lists = (
         "discount_applications",
-        "discount_codes",
         "fulfillments",
         "line_item_groups",
         "note_attributes",
@@ -302,6 +301,12 @@ def _ordinary_order() -> Body:
     )
     empty = ("closed_at", "device_id", "fulfillment_status", "location_id", "note", "payment_terms", "source_url", "user_id")
     return body | {key: [] for key in lists} | dict.fromkeys(empty)
+
+
+def _discount_codes(checkout: Checkout) -> list[Body]:
+    if checkout.discount_code is None:
+        return []
+    return [{"code": checkout.discount_code, "amount": text(checkout.discount), "type": "fixed_amount"}]
 
 
 def _variant_title(line: Line) -> str | None:
@@ -349,7 +354,7 @@ def _customer(shop: Shop, customer: Customer) -> Body:
         "first_name": shopper.first_name,
         "last_name": shopper.last_name,
         "state": "disabled",
-        "note": None,
+        "note": customer.note,
         "verified_email": True,
         "multipass_identifier": None,
         "tax_exempt": False,

@@ -1,109 +1,160 @@
 """
-The pretend Shopify's GraphQL Admin API: answers each root field of a query with more than was asked.
+The pretend Shopify's GraphQL Admin API over HTTP: executed on an exact part of the real schema, paid by points, refused in Shopify's words.
 
-Selections are not evaluated: every object comes with all the fields it has here, every connection with nodes, edges and pageInfo.
+Source: shopify.dev, "Status and error codes", "GraphQL Admin API rate limits", 2026-10.
 """
 
-import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from integrations.sandbox.shopify_objects import Json, connection, order_object, product_object, shop_object
-from integrations.sandbox.shopify_query import root_fields
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    execute,
+    get_operation_ast,
+)
+from graphql.execution.values import get_variable_values
+from starlette.responses import Response
+from starlette.routing import Route
+
+from integrations.sandbox.shopify_bulk import FOLDER
+from integrations.sandbox.shopify_call import GraphCall
+from integrations.sandbox.shopify_cost import MAX_QUERY_COST, actual_cost, requested_cost
+from integrations.sandbox.shopify_faults import BAD_TOKEN, LIMITS
+from integrations.sandbox.shopify_schema import admin_schema, read_document
+from integrations.sandbox.shopify_search import Json, Search
 from integrations.sandbox.shopify_shop import Shop
+from integrations.sandbox.shopify_tokens import Tokens
+from integrations.sandbox.web import Call, as_json, route
 
-_SCOPES = {"orders": "read_orders", "order": "read_orders", "products": "read_products", "product": "read_products"}
-COST = {"throttleStatus": {"maximumAvailable": 2000.0, "currentlyAvailable": 1990, "restoreRate": 100.0}}
-THROTTLED: Json = {
-    "errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED", "documentation": "https://shopify.dev/api/usage/rate-limits"}}],
-    "extensions": {
-        "cost": {
-            "requestedQueryCost": 110,
-            "actualQueryCost": None,
-            "throttleStatus": {"maximumAvailable": 2000.0, "currentlyAvailable": 60, "restoreRate": 100.0},
-        }
-    },
-}
+VERSION = "2026-10"
+LONGEST_LIST = 250
 
 
-def answer(shop: Shop, scopes: tuple[str, ...], query: str, variables: Mapping[str, Any]) -> Json:
-    """The answer's JSON. Unknown root fields and missing scopes become `errors`, as Shopify words them."""
-    fields = root_fields(query, variables)
-    cost = {"requestedQueryCost": 12, "actualQueryCost": 10, **COST}
-    data: Json = {}
-    errors: list[Json] = []
-    for field in fields:
-        needed = _SCOPES.get(field.name)
-        if field.name not in _ROOTS:
-            code = {"code": "undefinedField", "typeName": "QueryRoot", "fieldName": field.name}
-            message = f"Field '{field.name}' doesn't exist on type 'QueryRoot'"
-            return {"errors": [{"message": message, "path": ["query", field.name], "extensions": code}]}
-        if needed and needed not in scopes:
-            denied = {"code": "ACCESS_DENIED", "requiredAccess": f"`{needed}` access scope."}
-            errors.append({"message": f"Access denied for {field.name} field.", "extensions": denied, "path": [field.alias]})
-            data[field.alias] = None
-            continue
-        data[field.alias] = _ROOTS[field.name](shop, scopes, field.arguments)
-    if not fields:
-        return {"errors": [{"message": "syntax error, unexpected end of file", "extensions": {"code": "PARSING_ERROR"}}]}
-    return {"data": data, "extensions": {"cost": cost}} | ({"errors": errors} if errors else {})
+@dataclass(frozen=True, slots=True)
+class GraphApi:
+    """The endpoint and the files of bulk operations. `versions` other than 2026-10 are answered by it, as retired ones are."""
+
+    shop: Shop
+    tokens: Tokens
+
+    def routes(self) -> list[Route]:
+        """Both."""
+        return [route("/admin/api/{version}/graphql.json", self._graphql, "POST"), route(FOLDER + "/{file}", self._file)]
+
+    def _graphql(self, call: Call) -> Response:
+        with self.shop.lock:
+            scopes = self.tokens.scopes_of(call.headers.get("x-shopify-access-token", ""))
+        if scopes is None:
+            return as_json(BAD_TOKEN, 401)
+        try:
+            asked = json.loads(call.body)
+            query, variables, name = asked["query"], asked.get("variables"), asked.get("operationName")
+        except (ValueError, KeyError, TypeError):
+            query = variables = name = None
+        if not isinstance(query, str) or not isinstance(variables, dict | None) or not isinstance(name, str | None):
+            return as_json({"errors": {"query": "Required parameter missing or invalid"}}, 400)
+        with self.shop.lock:
+            body = answer(self.shop, scopes, query, variables or {}, name)
+        return as_json(body, headers={"x-shopify-api-version": VERSION})
+
+    def _file(self, call: Call) -> Response:
+        """Another host in real life: an access token has no business here."""
+        with self.shop.lock:
+            if "x-shopify-access-token" in call.headers:
+                self.shop.bulk.tokens_seen += 1
+            number = call.parts["file"].removesuffix(".jsonl")
+            content = self.shop.bulk.read(int(number) if number.isdigit() else 0, dict(call.query))
+        if content is None:
+            words = "<?xml version='1.0' encoding='UTF-8'?><Error><Code>ExpiredToken</Code><Message>Invalid argument.</Message></Error>"
+            return Response(words, 400, media_type="application/xml")
+        return Response(content, media_type="application/jsonl")
 
 
-def _shop(shop: Shop, scopes: tuple[str, ...], arguments: Mapping[str, Any]) -> Json:
-    return shop_object(shop)
+def answer(shop: Shop, scopes: tuple[str, ...], query: str, variables: Mapping[str, Any], name: str | None = None) -> Json:
+    """The answer's JSON. What is wrong with the query, dear or not permitted becomes `errors`, as Shopify words them."""
+    schema = admin_schema()
+    try:
+        document, wrong = read_document(query)
+    except GraphQLError as error:
+        return {"errors": [_plain(error) | {"extensions": {"code": "PARSING_ERROR"}}]}
+    if wrong:
+        return {"errors": [_invalid(one) for one in wrong]}
+    operation = get_operation_ast(document, name)
+    if operation is None:
+        return {"errors": [{"message": "An operation name is required", "extensions": {"code": "MISSING_OPERATION"}}]}
+    coerced = get_variable_values(schema, operation.variable_definitions or (), dict(variables))
+    if isinstance(coerced, list):
+        return {"errors": [_bad_variable(one) for one in coerced]}
+    if (size := _longest(coerced)) > LONGEST_LIST:
+        words = f"The input array size of {size} is greater than the maximum allowed of {LONGEST_LIST}."
+        return {"errors": [{"message": words, "extensions": {"code": "MAX_INPUT_SIZE_EXCEEDED"}}]}
+    cost = requested_cost(schema, document, operation, coerced)
+    if cost > MAX_QUERY_COST:
+        return {"errors": [_too_dear(cost)]}
+    if not shop.bucket.take(cost):
+        throttled = {"code": "THROTTLED", "documentation": LIMITS}
+        return {"errors": [{"message": "Throttled", "extensions": throttled}], "extensions": _cost(shop, cost, None)}
+    return _executed(GraphCall(shop, scopes, Search(ZoneInfo(shop.timezone))), document, operation, variables, cost, coerced)
 
 
-def _installation(shop: Shop, scopes: tuple[str, ...], arguments: Mapping[str, Any]) -> Json:
-    return {"id": "gid://shopify/AppInstallation/1", "accessScopes": [{"handle": scope, "description": scope} for scope in scopes]}
+def _executed(
+    call: GraphCall, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any], cost: int, coerced: Json
+) -> Json:
+    schema = admin_schema()
+    name = operation.name.value if operation.name else None
+    result = execute(schema, document, context_value=call, variable_values=dict(variables), operation_name=name)
+    assert isinstance(result, ExecutionResult)
+    spent = actual_cost(schema, document, operation, coerced, result.data)
+    call.shop.bucket.give_back(cost - spent)
+    body: Json = {"data": result.data, "extensions": _cost(call.shop, cost, spent)}
+    if call.search.warnings:
+        body["extensions"]["search"] = call.search.warnings
+    return body | ({"errors": [one.formatted for one in result.errors]} if result.errors else {})
 
 
-def _nodes(shop: Shop, scopes: tuple[str, ...], arguments: Mapping[str, Any]) -> list[Json | None]:
-    return [_node(shop, scopes, {"id": gid}) for gid in arguments.get("ids") or []]
+def _cost(shop: Shop, requested: int, actual: int | None) -> Json:
+    return {"cost": {"requestedQueryCost": requested, "actualQueryCost": actual, "throttleStatus": shop.bucket.status()}}
 
 
-def _node(shop: Shop, scopes: tuple[str, ...], arguments: Mapping[str, Any]) -> Json | None:
-    """One product or order by gid; gone, unknown or not permitted is null."""
-    kind, _, number = str(arguments.get("id", "")).removeprefix("gid://shopify/").partition("/")
-    key = int(number) if number.isdigit() else 0
-    if kind == "Product" and key in shop.products and "read_products" in scopes:
-        return product_object(shop, shop.products[key])
-    if kind == "Order" and key in shop.orders and "read_orders" in scopes:
-        return order_object(shop, shop.orders[key])
-    return None
+def _too_dear(cost: int) -> Json:
+    words = f"Query cost is {cost}, which exceeds the single query max cost limit ({MAX_QUERY_COST}).\n\nSee {LIMITS}"
+    dear = {"code": "MAX_COST_EXCEEDED", "cost": cost, "maxCost": MAX_QUERY_COST, "documentation": LIMITS}
+    return {"message": words, "extensions": dear}
 
 
-def _products(shop: Shop, scopes: tuple[str, ...], arguments: Mapping[str, Any]) -> Json:
-    return connection([product_object(shop, product) for product in shop.products.values()], arguments)
+def _plain(error: GraphQLError) -> Json:
+    found: Json = {"message": error.message}
+    if error.locations:
+        found["locations"] = [{"line": one.line, "column": one.column} for one in error.locations]
+    return found
 
 
-def _orders(shop: Shop, scopes: tuple[str, ...], arguments: Mapping[str, Any]) -> Json:
-    """Orders by update time; understands `updated_at` comparisons, `checkout_token:` and `cart_token:` in `query`."""
-    orders = sorted(shop.orders.values(), key=lambda order: (order.updated_at, order.id))
-    query = str(arguments.get("query") or "")
-    for sign, moment in re.findall(r"updated_at:\s*(>=|<=|>|<)\s*['\"]?([0-9T:.Z+-]+)", query):
-        at = datetime.fromisoformat(moment)
-        bound = at if at.tzinfo else at.replace(tzinfo=UTC)
-        orders = [order for order in orders if _compares(order.updated_at.replace(microsecond=0), sign, bound)]
-    for name, token in re.findall(r"(checkout_token|cart_token):['\"]?([\w-]+)", query):
-        attribute = "token" if name == "checkout_token" else "cart_token"
-        orders = [order for order in orders if getattr(order.checkout, attribute) == token]
-    if arguments.get("reverse"):
-        orders.reverse()
-    return connection([order_object(shop, order) for order in orders], arguments)
+def _invalid(error: GraphQLError) -> Json:
+    """A query that does not fit the schema; an unknown field in Shopify's own words."""
+    node = error.nodes[0] if error.nodes else None
+    if isinstance(node, FieldNode) and error.message.startswith("Cannot query field"):
+        owner = error.message.partition(" on type '")[2].partition("'")[0]
+        strange = {"code": "undefinedField", "typeName": owner, "fieldName": node.name.value}
+        words = f"Field '{node.name.value}' doesn't exist on type '{owner}'"
+        return _plain(error) | {"message": words, "path": ["query", node.name.value], "extensions": strange}
+    return _plain(error) | {"extensions": {"code": "invalidQuery"}}
 
 
-def _compares(left: datetime, sign: str, right: datetime) -> bool:
-    return {">=": left >= right, "<=": left <= right, ">": left > right, "<": left < right}[sign]
+def _bad_variable(error: GraphQLError) -> Json:
+    return _plain(error) | {"extensions": {"code": "INVALID_VARIABLE"}}
 
 
-_ROOTS: dict[str, Callable[[Shop, tuple[str, ...], Mapping[str, Any]], Any]] = {
-    "shop": _shop,
-    "currentAppInstallation": _installation,
-    "nodes": _nodes,
-    "node": _node,
-    "product": _node,
-    "order": _node,
-    "products": _products,
-    "orders": _orders,
-}
+def _longest(value: Any) -> int:
+    """The length of the longest list in an input."""
+    if isinstance(value, Mapping):
+        return max((_longest(one) for one in value.values()), default=0)
+    if isinstance(value, list):
+        return max([len(value), *(_longest(one) for one in value)])
+    return 0

@@ -1,34 +1,27 @@
 """The pretend Shopify's HTTP face: what a merchant, a shopper and a program can open."""
 
-import base64
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from urllib.parse import urlsplit
 
 from starlette.responses import Response
 from starlette.routing import Route
 
-from integrations.sandbox.app_configuration import AppConfiguration
 from integrations.sandbox.shopify_bodies import text
-from integrations.sandbox.shopify_faults import BAD_TOKEN
-from integrations.sandbox.shopify_graphql import COST, answer
-from integrations.sandbox.shopify_shop import DOMAIN, Checkout, Order, Shop
-from integrations.sandbox.shopify_tokens import Tokens, signed_query
-from integrations.sandbox.web import Call, as_json, notice, page, png, redirect, route
+from integrations.sandbox.shopify_graphql import GraphApi
+from integrations.sandbox.shopify_shop import DOMAIN, Checkout, Line, Order, Shop
+from integrations.sandbox.shopify_storefront import open_again
+from integrations.sandbox.shopify_tokens import Tokens
+from integrations.sandbox.web import Call, notice, page, png, redirect, route
 
 
 @dataclass(frozen=True, slots=True)
 class ShopifyPages:
-    """Endpoints over one shop. `for_people` turns the app's address into one that a person's browser can open."""
+    """Endpoints over one shop; its admin is in shopify_admin."""
 
     shop: Shop
-    app: AppConfiguration
     tokens: Tokens
-    pay: Callable[[str], int]
-    install_url: Callable[[str], str]
-    for_people: Callable[[str], str]
+    pay: Callable[[str, str], int]
 
     def routes(self) -> list[Route]:
         """All routes of the shop."""
@@ -39,10 +32,7 @@ class ShopifyPages:
             route("/{shop_id:int}/checkouts/ac/{cart_token}/recover", self._recover),
             route("/{shop_id:int}/checkouts/ac/{cart_token}/pay", self._pay, "POST"),
             route("/{shop_id:int}/orders/{order_id:int}/authenticate", self._order),
-            route("/admin/apps/install-link", self._install_link),
-            route("/admin/oauth/authorize", self._authorize),
-            route("/admin/oauth/access_token", self._access_token, "POST"),
-            route("/admin/api/{version}/graphql.json", self._graphql, "POST"),
+            *GraphApi(self.shop, self.tokens).routes(),
         ]
 
     def _home(self, call: Call) -> Response:
@@ -85,27 +75,31 @@ class ShopifyPages:
                 return redirect("/")
             if checkout.order_id is not None:
                 return redirect(self._order_path(self.shop.orders[checkout.order_id]))
+            opened = open_again(self.shop, checkout, _code(call.query))
             return page(
                 "checkout.html",
                 store=self.shop.name,
                 title="Your checkout",
                 currency=self.shop.currency,
-                lines=self._lines(checkout),
-                totals=self._totals(checkout),
+                lines=self._lines(opened.lines),
+                totals=_totals(opened.subtotal, opened.discount, opened.tax),
                 action=checkout.path.removesuffix("recover") + "pay",
-                hidden={"key": checkout.key},
+                hidden={"key": checkout.key, "discount": opened.code or ""},
                 fields=[],
                 email=checkout.email,
                 button="Pay now",
-                message="",
+                message="Something has changed since your last visit." if opened.changes else "",
+                changes=opened.changes,
             )
 
     def _pay(self, call: Call) -> Response:
+        fields = call.fields()
         with self.shop.lock:
-            checkout = self._checkout(call, call.fields().get("key", ""))
-        if checkout is None or not checkout.lines:
+            checkout = self._checkout(call, fields.get("key", ""))
+            is_payable = checkout is not None and bool(open_again(self.shop, checkout).lines)
+        if checkout is None or not is_payable:
             return notice(self.shop.name, "Nothing to pay", "This checkout is empty or its link is wrong.", 400)
-        return redirect(self._order_path(self.shop.find_order(self.pay(checkout.token))), 303)
+        return redirect(self._order_path(self.shop.find_order(self.pay(checkout.token, fields.get("discount", "")))), 303)
 
     def _order(self, call: Call) -> Response:
         with self.shop.lock:
@@ -119,65 +113,10 @@ class ShopifyPages:
                 number=f"#{order.number}",
                 state="cancelled" if order.cancelled_at else order.financial_status,
                 currency=self.shop.currency,
-                lines=self._lines(order.checkout),
-                totals=self._totals(order.checkout),
+                lines=self._lines(order.checkout.lines),
+                totals=_totals(order.checkout.subtotal + order.checkout.discount, order.checkout.discount, order.checkout.tax),
                 email=order.checkout.email,
             )
-
-    def _install_link(self, call: Call) -> Response:
-        """The button of the app's listing: leads to the app with a signed query. `app_url` must be one of the app's own."""
-        app_url = call.query.get("app_url", "")
-        own = {f"{parts.scheme}://{parts.netloc}" for url in self._redirects() for parts in [urlsplit(url)]}
-        if app_url not in own:
-            return notice(self.shop.name, "Unknown app", "This address does not belong to the app.", 400)
-        return redirect(self.install_url(app_url))
-
-    def _authorize(self, call: Call) -> Response:
-        """The grant page. Its link carries a fresh one-time code back to the app, signed."""
-        query = call.query
-        if query.get("client_id") != self.app.client_id:
-            return notice("Shopify", "Oauth error invalid_request", "Could not find the app with this client id.", 400)
-        target = query.get("redirect_uri", "")
-        if target not in self._redirects():
-            return notice("Shopify", "Oauth error invalid_request", "The redirect_uri is not whitelisted.", 400)
-        asked = tuple(scope for scope in query.get("scope", "").split(",") if scope) or self.app.scopes
-        with self.shop.lock:
-            scopes = asked if self.tokens.granted_scopes is None else self.tokens.granted_scopes
-            code = self.tokens.mint_code(scopes)
-        pairs = {
-            "code": code,
-            "host": base64.urlsafe_b64encode(b"admin.shopify.com/store/demo").decode().rstrip("="),
-            "shop": DOMAIN,
-            "state": query.get("state", ""),
-            "timestamp": str(int(self.shop.now().timestamp())),
-        }
-        link = f"{self.for_people(target)}?{signed_query(pairs, self.app.client_secret)}"
-        return page(
-            "grant.html", store=self.shop.name, title=f"Install {self.app.name}", wants=scopes, approve=link, deny="/", yes="Install app"
-        )
-
-    def _access_token(self, call: Call) -> Response:
-        with self.shop.lock:
-            status, body = self.tokens.exchange(call.fields())
-        return as_json(body, status)
-
-    def _graphql(self, call: Call) -> Response:
-        with self.shop.lock:
-            scopes = self.tokens.scopes_of(call.headers.get("x-shopify-access-token", ""))
-        if scopes is None:
-            return as_json(BAD_TOKEN, 401)
-        try:
-            asked = json.loads(call.body)
-            query, variables = asked["query"], asked.get("variables") or {}
-        except (ValueError, KeyError, TypeError):
-            return as_json({"errors": {"query": "Required parameter missing or invalid"}}, 400)
-        with self.shop.lock:
-            body = answer(self.shop, scopes, query, variables)
-        return as_json({"extensions": {"cost": COST}} | body, headers={"x-shopify-api-version": call.parts["version"]})
-
-    def _redirects(self) -> set[str]:
-        urls = self.app.redirect_urls
-        return {*urls, *(self.for_people(url) for url in urls)}
 
     def _checkout(self, call: Call, key: str) -> Checkout | None:
         token = call.parts["cart_token"]
@@ -189,7 +128,7 @@ class ShopifyPages:
     def _local(self, url: str) -> str:
         return url.removeprefix(f"https://{DOMAIN}")
 
-    def _lines(self, checkout: Checkout) -> list[dict[str, object]]:
+    def _lines(self, lines: Sequence[Line]) -> list[dict[str, object]]:
         return [
             {
                 "title": line.product.title,
@@ -198,8 +137,15 @@ class ShopifyPages:
                 "total": text(line.total),
                 "image": self._local(line.product.image_url),
             }
-            for line in checkout.lines
+            for line in lines
         ]
 
-    def _totals(self, checkout: Checkout) -> list[tuple[str, Decimal]]:
-        return [("Subtotal", checkout.subtotal), ("Tax", checkout.tax), ("Total", checkout.subtotal + checkout.tax)]
+
+def _totals(subtotal: Decimal, discount: Decimal, tax: Decimal) -> list[tuple[str, Decimal]]:
+    taken = [("Discount", -discount)] if discount else []
+    return [("Subtotal", subtotal), *taken, ("Tax", tax), ("Total", subtotal - discount + tax)]
+
+
+def _code(query: Mapping[str, str]) -> str:
+    """The discount code that a link brings along; Shopify's storefront applies it by itself."""
+    return query.get("discount", "").strip()

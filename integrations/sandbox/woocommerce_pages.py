@@ -162,6 +162,7 @@ class StorePages:
             email=order.contact.email,
             button=button,
             message=message,
+            changes=(),
         )
 
     def _keyed(self, call: Call) -> Order | None:

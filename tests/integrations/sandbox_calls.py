@@ -13,6 +13,7 @@ from connector.config import Settings
 from connector.platforms import Access, Callback, Installation, Platform, Subscriptions
 from integrations.registry import make_platforms
 from integrations.sandbox.faults import Faults
+from integrations.sandbox.shopify_cost import Bucket
 from integrations.sandbox.shopify_tokens import signed_query
 from integrations.transport import Transport
 from tests.integrations.sandbox_app import (
@@ -147,6 +148,8 @@ def connected(directory: Path, at: datetime = START) -> Iterator[Calls]:
         install_shopify(app)
         install_woocommerce(app)
         twin = app.world.shopify
+        # These tests call as fast as they can; waiting for points is tested elsewhere.
+        twin.shop.bucket = Bucket(1_000_000, 100_000)
         twin.pay(twin.start_checkout([(next(iter(twin.shop.products.values())).variants[0].sku, 1)], email="mary@example.com"))
         store = app.world.woocommerce
         store.type_contact(order := store.open_checkout([("BOUG-LAV", 2)]), "lea@example.com", name="Léa")

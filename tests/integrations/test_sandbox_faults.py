@@ -12,6 +12,7 @@ import pytest
 from connector.errors import ConnectorError
 from connector.platforms import TransientError
 from integrations.sandbox.faults import ANSWERS, DELIVERIES, PASSING, Fault, Faults, Kind
+from integrations.sandbox.shopify_cost import Bucket
 from integrations.sandbox.spoilt import SpoiltApi
 from integrations.transport import Answer
 from tests.integrations.sandbox_app import Clock, PlayedApp, install_shopify, played, reset_woocommerce
@@ -25,6 +26,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlayedApp]:
     with played(tmp_path_factory.mktemp("faults"), clock) as app:
         install_shopify(app)
         reset_woocommerce(app, clock)
+        # Always full, so that each answer to a question is the same to the last letter.
+        app.world.shopify.shop.bucket = Bucket(per_second=1e9)
         yield app
 
 

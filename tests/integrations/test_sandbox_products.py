@@ -107,7 +107,7 @@ def test_every_product_is_read_once_the_faults_stop(world: World, calls: Calls) 
 
 
 def test_a_revoked_right_marks_the_shop_and_reads_nothing(world: World, calls: Calls) -> None:
-    calls.faults(world.shop.platform).refuse_next()
+    calls.faults(world.shop.platform).refuse_next(2)  # a fresh token, where there is such a thing, as well
     assert products.read_missing(world.services, world.shop.id) == 0
     assert world.rows("select state from shops where id = :shop") == [{"state": "needs_sign_in"}]
     before = calls.faults(world.shop.platform).counts
