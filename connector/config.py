@@ -39,7 +39,10 @@ class Settings(BaseSettings):
     shopify_client_id: str = Field("", description="the app's client id from the Dev Dashboard")
     shopify_client_secret: SecretStr = Field(SecretStr(""), description="the app's client secret; empty closes the Shopify door")
     shopify_old_client_secret: SecretStr = Field(SecretStr(""), description="the previous secret while it is being rotated")
-    shopify_scopes: str = Field("read_customers,read_orders,read_products", description="scopes asked for at install")
+    shopify_scopes: str = Field(
+        "read_customer_merge,read_customers,read_inventory,read_orders,read_products,write_discounts",
+        description="scopes asked for at install; the same list as in shopify.app.toml",
+    )
     worker_threads: int = Field(4, ge=1, le=64, description="threads of one worker")
     tick_seconds: float = Field(0.5, gt=0, le=60, description="how often the scheduler looks for due work")
     retention_days: int = Field(14, ge=1, le=90, description="how long raw webhook bodies are kept")

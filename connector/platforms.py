@@ -80,13 +80,15 @@ class Capabilities:
     """
     What a platform can and cannot do, declared instead of discovered; shown to merchants as it is.
 
-    `shop_in_path`: each shop has its own webhook address (`/webhooks/{platform}/{shop_key}`) and its own secret.
+    `shop_in_path`: each shop has its own webhook address (`/webhooks/{platform}/{shop_key}`) and its own secret. `fallback_mark`: the
+    header line of deliveries by a shop's own subscription, where the app's configuration subscribes every shop.
     """
 
     shop_in_path: bool
     tracks_carts: bool
     has_product_reads: bool
     registers_webhooks: bool
+    fallback_mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,13 @@ class Access:
 
     shop_id: int
     domain: str
-    credentials: Mapping[str, str]
+    credentials: Mapping[str, str] = field(repr=False)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the credentials end, by `expires_at` (ISO 8601, aware) of any adapter; None: not before somebody revokes them."""
+        end = self.credentials.get("expires_at")
+        return datetime.fromisoformat(end) if end else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +127,14 @@ class DeliveryContext:
     What `parse` may know beside the body: topic, when the platform triggered it (else when we received it).
 
     `triggered_at`: the platform's own time, if it told one; every Checkout, Customer and Order of the delivery carries it.
+    `shop_domain`: the shop under which it was kept, for bodies that must name the same one.
     """
 
     topic: str
     at: datetime
     shop_country: str | None = None
     triggered_at: datetime | None = None
+    shop_domain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +166,12 @@ class Installation:
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
-    """The webhook subscriptions after `subscribe`: what was there, what had to be made, and stray ones that were taken away."""
+    """Webhooks after `subscribe`: what was there, was made, and was stray and taken away; topics `refused`, each with the reason."""
 
     present: tuple[str, ...]
     created: tuple[str, ...]
     removed: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 class Reads(Protocol):
@@ -260,13 +271,14 @@ class AdminSession:
 
 @dataclass(frozen=True, slots=True)
 class AdminUser:
-    """Who that person is. An address that the platform did not verify is None."""
+    """Who that person is. An address that is not verified is None. `sees_customers`: whether the platform shows them shoppers."""
 
     user_id: str
     is_owner: bool
     email: str | None = None
     name: str | None = None
     language: str | None = None
+    sees_customers: bool = False
 
 
 class Embedded(Protocol):
@@ -297,7 +309,7 @@ class Budget(Protocol):
     """
 
     def reserve(self, key: str, points: float) -> float:
-        """Set `points` aside; returns the seconds to wait before they may be used, 0 if nothing is known yet."""
+        """Set `points` aside; returns the seconds to wait before they may be used, 0 for the first call of all."""
         ...
 
     def give_back(self, key: str, points: float) -> None:
@@ -349,14 +361,14 @@ class Platform(Protocol):
         """
         Check the request that starts an install and say where to send the browser.
 
-        `state` is a one-time random text (A-Z a-z 0-9 - _). Raises InstallRefused.
+        `state` is a one-time random text (A-Z a-z 0-9 - _). Raises InstallRefused, BadSignature for what was not signed lately.
         """
         ...
 
     def finish_install(
         self, callback: Callback, remembered: Mapping[str, str], state: str, callback_url: str, now: datetime
     ) -> Installation:
-        """Check the callback, get and prove the credentials by calling the shop. Raises InstallRefused or PlatformError."""
+        """Check the callback, get and prove the credentials by calling the shop. Raises as `begin_install`, or PlatformError."""
         ...
 
     def subscribe(self, access: Access, address: str, secret: str, silent: Collection[str] = ()) -> Subscriptions:
@@ -368,9 +380,10 @@ class Platform(Protocol):
         """
         ...
 
-    def refresh(self, access: Access, now: datetime) -> Mapping[str, str] | None:
+    def refresh(self, access: Access, now: datetime, *, is_refused: bool = False) -> Mapping[str, str] | None:
         """
-        New credentials if the held ones end soon, None while they hold.
+        New credentials if the held ones end soon or, `is_refused`, if the shop does not take them any more; None while they hold, or
+        if there is no such thing.
 
         The caller lets one refresh per shop run at a time and stores its outcome before using it. Raises AccessLost if somebody
         must sign in again; on TransientError the same credentials are presented again later.

@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from connector.config import Settings
 from connector.messages.envelope import Sender
 from connector.metrics import Metrics
-from connector.platforms import Platform
+from connector.platforms import Budget, Platform
 from integrations.mail.smtp import SmtpSender
 from integrations.shopify.adapter import ShopifyPlatform
+from integrations.shopify.budget import ASSUMED_MAXIMUM, ASSUMED_PER_SECOND, LocalBudget
 from integrations.transport import Transport
 from integrations.woocommerce.adapter import WooCommercePlatform
+
+ASSUMED_BUCKET = (ASSUMED_MAXIMUM, ASSUMED_PER_SECOND)
+"""What a shop that was never called is taken to allow: points at most, points per second."""
 
 
 def make_transport(settings: Settings, metrics: Metrics | None = None) -> Transport:
@@ -17,9 +21,14 @@ def make_transport(settings: Settings, metrics: Metrics | None = None) -> Transp
     return Transport(settings.address_map, settings.extra_ca, is_closed_world=settings.sandbox, metrics=metrics)
 
 
-def make_platforms(settings: Settings, transport: Transport) -> Mapping[str, Platform]:
-    """Every platform, by name, on one pooled transport."""
-    shopify, woocommerce = ShopifyPlatform(transport, settings), WooCommercePlatform(transport, settings)
+def make_budget() -> Budget:
+    """What shops still take from us, known to this process alone."""
+    return LocalBudget()
+
+
+def make_platforms(settings: Settings, transport: Transport, budget: Budget | None = None) -> Mapping[str, Platform]:
+    """Every platform, by name, on one pooled transport and one budget of calls; without one, a budget of this process."""
+    shopify, woocommerce = ShopifyPlatform(transport, settings, budget), WooCommercePlatform(transport, settings)
     return {shopify.name: shopify, woocommerce.name: woocommerce}
 
 

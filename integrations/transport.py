@@ -12,7 +12,8 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -32,6 +33,9 @@ LIMITS = httpx2.Limits(max_connections=64, max_keepalive_connections=32, keepali
 TOTAL_SECONDS = 30.0
 """From the first attempt to connect to the last byte of the body; a server that drips is cut off here."""
 MAX_BODY = 10 * 1024 * 1024
+DOWNLOAD_SECONDS = 1800.0
+MAX_DOWNLOAD = 8 * 1024 * 1024 * 1024
+UNPACKED_PIECE = 256 * 1024
 WRITE_PIECE = 16 * 1024
 DEFAULT_RETRY_AFTER = 2.0
 THROTTLED = "throttled"
@@ -119,6 +123,8 @@ class Transport:
                 body = _read(response, platform, call)
             finally:
                 response.close()
+        except _NotHere as error:
+            raise Rejected("this host is not part of the sandbox", platform=platform, call=call) from error
         except httpx2.HTTPError as error:
             raise TransientError(f"no answer: {type(error).__name__}", platform=platform, call=call) from error
         else:
@@ -130,6 +136,44 @@ class Transport:
         if outcome == THROTTLED:
             self.throttled(platform, call, retry_after(answer))
         return answer
+
+    def download(self, platform: str, call: str, url: str) -> Iterator[bytes]:
+        """
+        A file, piece by piece as it comes; nothing but the address is sent.
+
+        Of any length, within DOWNLOAD_SECONDS and MAX_DOWNLOAD. Raises what `raise_for_status` says of anything but 2xx, and
+        TransientError, also in the middle, if the file does not come to its end.
+        """
+        try:
+            request = self._client.build_request("GET", url, headers={"accept": "*/*"})
+        except (httpx2.InvalidURL, ValueError) as error:
+            raise Rejected(f"cannot be sent: {type(error).__name__}", platform=platform, call=call) from error
+        began, outcome = time.monotonic(), "no_answer"
+        # Set for each step and not around the whole: between two pieces other calls may run in this thread.
+        end = began + DOWNLOAD_SECONDS
+        try:
+            with _until(end):
+                response = self._client.send(request, stream=True)
+            try:
+                outcome = _outcome(response.status_code)
+                if outcome != "ok":
+                    with _until(end):
+                        refused = Answer(response.status_code, dict(response.headers), _read(response, platform, call))
+                    raise_for_status(refused, platform=platform, call=call)
+                outcome, pieces = "no_answer", _pieces(response, MAX_DOWNLOAD, platform, call)
+                while True:
+                    with _until(end):
+                        piece = next(pieces, None)
+                    if piece is None:
+                        break
+                    yield piece
+                outcome = "ok"
+            finally:
+                response.close()
+        except httpx2.HTTPError as error:
+            raise TransientError(f"no answer: {type(error).__name__}", platform=platform, call=call) from error
+        finally:
+            self._metrics.call_ended(platform, call, outcome, time.monotonic() - began)
 
     def throttled(self, platform: str, call: str, seconds: float) -> None:
         """Note that a platform asks us to wait; for those that say so in the body of a good answer."""
@@ -188,28 +232,57 @@ def decode(answer: Answer, shape: type[T], *, platform: str, call: str) -> T:
 
 
 def _read(response: httpx2.Response, platform: str, call: str) -> bytes:
+    """The whole body, unpacked. A store that drips or floods is stopped here."""
+    return b"".join(_pieces(response, MAX_BODY, platform, call))
+
+
+def _pieces(response: httpx2.Response, most: int, platform: str, call: str) -> Iterator[bytes]:
     """
-    The whole body, unpacked. A store that drips or floods is stopped here.
+    A body of at most so many bytes, piece by piece. Raises TransientError for one that is too long, too slow, cut or packed oddly.
 
     Unpacked by ourselves, because a library would unpack a small piece into gigabytes before anybody can count them.
     """
-    fault = "the answer is too long or too slow"
+
+    def broken(fault: str) -> TransientError:
+        return TransientError(fault, platform=platform, call=call, status=response.status_code)
+
     coding = response.headers.get("content-encoding", "identity").strip().lower()
     unpacker = zlib.decompressobj(32 + zlib.MAX_WBITS) if coding in ("gzip", "x-gzip") else None
     if unpacker is None and coding not in ("identity", ""):
-        raise TransientError("the answer is packed as nobody asked", platform=platform, call=call, status=response.status_code)
-    body = bytearray()
+        raise broken("the answer is packed as nobody asked")
     assert isinstance(response.stream, httpx2.SyncByteStream)
+    length = 0
     try:
         for chunk in response.stream:
-            body += unpacker.decompress(chunk, MAX_BODY + 1 - len(body)) if unpacker else chunk
-            if len(body) > MAX_BODY or time.monotonic() > _end.get():
-                raise TransientError(fault, platform=platform, call=call, status=response.status_code)
+            for piece in _unpacked(unpacker, chunk):
+                length += len(piece)
+                if length > most or time.monotonic() > _end.get():
+                    raise broken("the answer is too long or too slow")
+                yield piece
     except zlib.error as error:
-        raise TransientError("the answer cannot be unpacked", platform=platform, call=call, status=response.status_code) from error
-    if unpacker and body and not unpacker.eof:
-        raise TransientError("the answer stops in its middle", platform=platform, call=call, status=response.status_code)
-    return bytes(body)
+        raise broken("the answer cannot be unpacked") from error
+    if unpacker and length and not unpacker.eof:
+        raise broken("the answer stops in its middle")
+
+
+def _unpacked(unpacker: "zlib._Decompress | None", chunk: bytes) -> Iterator[bytes]:
+    """What a chunk holds, never more at once than fits into memory."""
+    if unpacker is None:
+        yield chunk
+        return
+    while chunk:
+        yield unpacker.decompress(chunk, UNPACKED_PIECE)
+        chunk = unpacker.unconsumed_tail
+
+
+@contextmanager
+def _until(end: float) -> Iterator[None]:
+    """Waits inside end at this instant."""
+    outer = _end.set(end)
+    try:
+        yield
+    finally:
+        _end.reset(outer)
 
 
 def _left(limit: float | None, error: type[Exception]) -> float:
@@ -284,6 +357,10 @@ class _TimedStream(httpcore2.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
+class _NotHere(httpx2.ConnectError):
+    """A host that a closed world does not have: it will not answer later either."""
+
+
 class _MappedTransport(httpx2.BaseTransport):
     """
     Leads mapped hosts to loopback; anything else goes its way untouched.
@@ -304,7 +381,7 @@ class _MappedTransport(httpx2.BaseTransport):
         target = self._map.get(name)
         if target is None:
             if self._is_closed_world and name not in LOOPBACK:
-                raise httpx2.ConnectError("this host is not part of the sandbox", request=request)
+                raise _NotHere("this host is not part of the sandbox", request=request)
             return self._pools[""].handle_request(request)
         host, _, port = target.rpartition(":")
         request.extensions = {**request.extensions, "sni_hostname": name}

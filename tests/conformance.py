@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import httpx2
 import pytest
 
-from connector.canonical import Checkout, Event, Order
+from connector.canonical import Checkout, Event, Order, PrivacyRequest
 from connector.platforms import (
     Access,
     AccessLost,
@@ -112,6 +112,30 @@ class PlatformConformance:
         payloads = self.payloads()
         assert {payload.topic for payload in payloads} >= platform.topics
         assert [payload.name for payload in payloads if not payload.topic] == []
+
+    def test_compliance_topics_are_understood_and_ask_for_something(self, platform: Platform) -> None:
+        """What the law asks of us has a payload each, means a request and nothing else, and nonsense under its name is refused."""
+        asking = [payload for payload in self.payloads() if payload.topic in platform.compliance_topics]
+        assert {payload.topic for payload in asking} == platform.compliance_topics
+        for payload in asking:
+            events = self.parse(platform, payload.topic, payload.body)
+            assert events, payload.name
+            assert all(isinstance(event, PrivacyRequest) for event in events), payload.name
+            assert events == self.parse(platform, payload.topic, payload.body), payload.name
+        for topic in sorted(platform.compliance_topics):
+            for body in NONSENSE:
+                with pytest.raises(PayloadError):
+                    self.parse(platform, topic, body)
+
+    def test_a_privacy_request_is_only_for_the_shop_and_the_topic_that_its_body_names(self, platform: Platform) -> None:
+        """Headers are not signed everywhere: a body must not be good for another shop, nor for a request of another kind."""
+        for payload in self.payloads():
+            if payload.topic in platform.compliance_topics:
+                with pytest.raises(PayloadError):
+                    platform.parse(DeliveryContext(payload.topic, RECEIVED, shop_domain="somebody-else.example"), payload.body)
+                for topic in platform.compliance_topics - {payload.topic}:
+                    with pytest.raises(PayloadError):
+                        self.parse(platform, topic, payload.body)
 
     def test_farewell_topics_are_understood_or_compliance(self, platform: Platform) -> None:
         assert platform.farewell_topics <= platform.topics | platform.compliance_topics

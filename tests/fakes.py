@@ -119,7 +119,7 @@ class FakePlatform:
         topics = tuple(sorted(self.topics))
         return Subscriptions((), topics) if first else Subscriptions(topics, ())
 
-    def refresh(self, access: Access, now: datetime) -> Mapping[str, str] | None:
+    def refresh(self, access: Access, now: datetime, *, is_refused: bool = False) -> Mapping[str, str] | None:
         """Credentials live for ever."""
         self._call("refresh")
         return None

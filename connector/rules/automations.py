@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+MOST_LOOKS = 3
+"""So often a message is put back because its store does not answer; then it goes out with what we know."""
+MOST_TURNS = 10
+"""So often it is put back because its store asks us to wait: that passes, but a reminder must not be late by hours."""
+LOOK_AGAIN = timedelta(minutes=1)
+
 
 class Reason(StrEnum):
     """Why something was done, is waiting, or was not done."""
@@ -23,6 +29,8 @@ class Reason(StrEnum):
     SUPPRESSED = "suppressed"
     SHOP_DISCONNECTED = "shop_disconnected"
     NO_RECOVERY_LINK = "no_recovery_link"
+    SOLD_OUT = "sold_out"
+    STORE_SILENT = "store_silent"
     SHOPPER_ACTIVE = "shopper_active"
     ENROLLED = "enrolled"
     SENDING = "sending"
@@ -118,6 +126,36 @@ def decide_sending(
     earliest = checkout.last_activity_at + timedelta(minutes=shop.threshold_minutes + automation.wait_minutes)
     if now < earliest:
         return Verdict(Outcome.WAIT, Reason.SHOPPER_ACTIVE, earliest)
+    return Verdict(Outcome.GO, Reason.SENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """
+    What the store itself says of a checkout in this instant. `has_answered` False: it may answer later, and if it said when, then
+    after `retry_seconds`.
+
+    `is_purchased`: an order came of it that we were not told of. `is_sold_out`: nothing that is in it can be bought any more.
+    """
+
+    has_answered: bool = True
+    is_purchased: bool = False
+    is_sold_out: bool = False
+    retry_seconds: float | None = None
+
+
+def decide_by_store(store: StoreFacts, looks: int, now: datetime) -> Verdict:
+    """What the store's word means for a message that `decide_sending` lets go, after so many looks without an answer (SQ-06, NH-07)."""
+    if store.is_purchased:
+        return Verdict(Outcome.STOP, Reason.PURCHASED)
+    if store.is_sold_out:
+        return Verdict(Outcome.STOP, Reason.SOLD_OUT)
+    if store.has_answered:
+        return Verdict(Outcome.GO, Reason.SENDING)
+    if store.retry_seconds is None and looks < MOST_LOOKS:
+        return Verdict(Outcome.WAIT, Reason.STORE_SILENT, now + LOOK_AGAIN)
+    if store.retry_seconds is not None and looks < MOST_TURNS:
+        return Verdict(Outcome.WAIT, Reason.STORE_SILENT, now + min(LOOK_AGAIN, timedelta(seconds=max(1.0, store.retry_seconds))))
     return Verdict(Outcome.GO, Reason.SENDING)
 
 

@@ -16,7 +16,8 @@ class Permission(StrEnum):
     What a member may want to do with the account's own data.
 
     AUTOMATE: switch, threshold and text of the automation, register webhooks. PREVIEW: send oneself the mail. EXPORT: take lists
-    along. CONNECT: connect a store. MEMBERS, KEYS: manage people and API keys. AUDIT: read who did what.
+    along. CONNECT: connect a store. MEMBERS, KEYS: manage people and API keys. AUDIT: read who did what. PRIVACY: what shoppers ask by
+    law, with all that is kept of them.
     """
 
     VIEW = "view"
@@ -27,6 +28,7 @@ class Permission(StrEnum):
     MEMBERS = "members"
     KEYS = "keys"
     AUDIT = "audit"
+    PRIVACY = "privacy"
 
 
 class StaffRole(StrEnum):

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from connector import clock
 from connector.canonical import Event, Headers, Order, Product
 from connector.config import Settings
 from connector.platforms import (
     Access,
+    Budget,
     Callback,
     Capabilities,
     Codes,
@@ -20,9 +20,11 @@ from connector.platforms import (
     Reads,
     Subscriptions,
 )
-from integrations.shopify import client, events, install, tokens
-from integrations.shopify.queries import PRODUCT_PAGE
-from integrations.shopify.reads import product_gid, to_listed_order, to_products
+from integrations.shopify import events, install, subscriptions, tokens
+from integrations.shopify.client import Client
+from integrations.shopify.discounts import ShopifyCodes
+from integrations.shopify.embedded import ShopifyEmbedded
+from integrations.shopify.reading import ShopifyReads, read_orders, read_products
 from integrations.shopify.signature import verify_webhook
 from integrations.transport import Transport
 
@@ -31,17 +33,22 @@ class ShopifyPlatform:
     """The Shopify adapter; safe to call from many threads, holds nothing but its transport and settings."""
 
     name: PlatformName = "shopify"
-    can = Capabilities(shop_in_path=False, tracks_carts=True, has_product_reads=True, registers_webhooks=False)
-    reads: Reads | None = None
+    can = Capabilities(
+        shop_in_path=False, tracks_carts=True, has_product_reads=True, registers_webhooks=False, fallback_mark=subscriptions.MARK
+    )
     codes: Codes | None = None
-    embedded: Embedded | None = None
     topics = events.TOPICS
     compliance_topics = events.COMPLIANCE_TOPICS
     farewell_topics = events.FAREWELL_TOPICS
 
-    def __init__(self, transport: Transport, settings: Settings) -> None:
+    def __init__(self, transport: Transport, settings: Settings, budget: Budget | None = None) -> None:
         self._transport = transport
         self._settings = settings
+        self._wanted_scopes = install.wanted_scopes(settings)
+        self._client = Client(transport, budget)
+        self.reads: Reads | None = ShopifyReads(self._client)
+        self.codes = ShopifyCodes(self._client)
+        self.embedded: Embedded | None = ShopifyEmbedded(self._client, settings)
 
     def app_secrets(self) -> tuple[bytes, ...]:
         """The client secret, then the previous one; empty ones are left out."""
@@ -57,7 +64,7 @@ class ShopifyPlatform:
 
     def parse(self, context: DeliveryContext, body: bytes) -> list[Event]:
         """What a delivery of one of `topics` means. Raises PayloadError."""
-        return events.parse(context, body)
+        return events.parse(context, body, self._wanted_scopes)
 
     def begin_install(
         self, query: Sequence[tuple[str, str]], state: str, callback_url: str, return_url: str, now: datetime
@@ -69,28 +76,22 @@ class ShopifyPlatform:
         self, callback: Callback, remembered: Mapping[str, str], state: str, callback_url: str, now: datetime
     ) -> Installation:
         """Check the callback, get an expiring token pair and read the shop. Raises InstallRefused or PlatformError."""
-        return install.finish(callback, remembered, state, now, self._settings, self._transport)
+        return install.finish(callback, remembered, state, now, self._settings, self._client)
 
     def subscribe(self, access: Access, address: str, secret: str, silent: Collection[str] = ()) -> Subscriptions:
-        """No call: the app's configuration (shopify.app.toml) subscribes every shop that installs the app."""
-        return Subscriptions(present=tuple(sorted(self.topics | self.compliance_topics)), created=())
+        """The `silent` topics, for this shop alone; the rest is what shopify.app.toml subscribes. See `subscriptions.subscribe`."""
+        return subscriptions.subscribe(self._client, access, address, silent, self.topics - self.compliance_topics)
 
-    def refresh(self, access: Access, now: datetime) -> Mapping[str, str] | None:
-        """The next token pair if the access token ends within five minutes. Raises AccessLost or TransientError."""
-        if tokens.is_fresh(access.credentials, now):
+    def refresh(self, access: Access, now: datetime, *, is_refused: bool = False) -> Mapping[str, str] | None:
+        """The next token pair if the access token ends within five minutes or is refused. Raises AccessLost or TransientError."""
+        if not is_refused and tokens.is_fresh(access, now):
             return None
         return tokens.refresh(access, now, self._settings, self._transport)
 
     def read_products(self, access: Access, ids: Sequence[str]) -> list[Product]:
         """Products by numeric id, in the order asked; unknown ids come back with `is_deleted`. Raises PlatformError."""
-        products: list[Product] = []
-        for start in range(0, len(ids), PRODUCT_PAGE):
-            part = ids[start : start + PRODUCT_PAGE]
-            reply = client.read_products(self._transport, access, [product_gid(one) for one in part if one.isascii() and one.isdigit()])
-            products += to_products(part, reply.data, clock.now(), is_complete=not reply.gaps)
-        return products
+        return read_products(self._client, access, ids)
 
     def read_orders_since(self, access: Access, since: datetime) -> list[Order]:
         """Orders changed at or after `since`, oldest change first; of the last 60 days (scope read_orders). Raises PlatformError."""
-        orders = (to_listed_order(node) for node in client.read_orders(self._transport, access, since))
-        return [order for order in orders if order.source_version >= since]
+        return list(read_orders(self._client, access, since))

@@ -1,28 +1,57 @@
 """Topic -> what its body means. One table, read by `parse` and declared as `TOPICS`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 import msgspec
 
-from connector.canonical import Event, Resource, Uninstalled
+from connector.canonical import Channel, Event, Resource, Uninstalled
 from connector.platforms import DeliveryContext
-from integrations.shopify.mapping import check_shop, embedded_customer, to_cart, to_checkout, to_customer, to_order, to_removed
-from integrations.shopify.payloads import CartBody, CheckoutBody, CustomerBody, OrderBody, RemovedBody, ShopBody, decode, payload_error
+from integrations.shopify.consents import to_consent
+from integrations.shopify.hints import check_shop, to_discount, to_merge, to_scopes, to_stale_product, to_stale_shop, to_stock
+from integrations.shopify.mapping import embedded_customer, to_cart, to_checkout, to_customer, to_order, to_removed
+from integrations.shopify.payloads import (
+    CartBody,
+    CheckoutBody,
+    ConsentBody,
+    CustomerBody,
+    DiscountBody,
+    MergeBody,
+    OrderBody,
+    ProductBody,
+    RemovedBody,
+    ScopesBody,
+    ShopBody,
+    StockBody,
+    VariantBody,
+    decode,
+    payload_error,
+)
+from integrations.shopify.privacy import MEANINGS
 
 S = TypeVar("S")
 Reader = Callable[[DeliveryContext, bytes], list[Event]]
 
-COMPLIANCE_TOPICS = frozenset({"customers/data_request", "customers/redact", "shop/redact"})
+COMPLIANCE_TOPICS = frozenset(MEANINGS)
 FAREWELL_TOPICS = frozenset({"app/uninstalled"})
+_SCOPES_TOPIC = "app/scopes_update"
+_SCOPES = msgspec.json.Decoder(ScopesBody)
 
 
-def parse(context: DeliveryContext, body: bytes) -> list[Event]:
-    """The events of one delivery. Raises: PayloadError for a body that makes no sense, and for a topic not in `TOPICS`."""
+def parse(context: DeliveryContext, body: bytes, wanted_scopes: Collection[str] = ()) -> list[Event]:
+    """
+    The events of one delivery; `wanted_scopes`: those we ask for, whatever was granted.
+
+    Raises: PayloadError for a body that makes no sense, and for a topic that is in neither TOPICS nor COMPLIANCE_TOPICS.
+    """
     reader = _READERS.get(context.topic)
-    if reader is None:
-        raise payload_error("unknown_topic")
-    return reader(context, body)
+    if reader is not None:
+        return reader(context, body)
+    if context.topic in _COMPLIANCE:
+        return _COMPLIANCE[context.topic](context, body)
+    if context.topic == _SCOPES_TOPIC:
+        return [to_scopes(decode(_SCOPES, body), wanted_scopes, context.at)]
+    raise payload_error("unknown_topic")
 
 
 def _reader(shape: type[S], meaning: Callable[[S, DeliveryContext], list[Event]]) -> Reader:
@@ -57,6 +86,30 @@ def _uninstalled(body: ShopBody, context: DeliveryContext) -> list[Event]:
     return [Uninstalled(context.at)]
 
 
+def _consent(channel: Channel) -> Callable[[ConsentBody, DeliveryContext], list[Event]]:
+    return lambda body, context: [to_consent(body, channel, context.at, context.shop_country)]
+
+
+def _merge(body: MergeBody, context: DeliveryContext) -> list[Event]:
+    return to_merge(body, context.at)
+
+
+def _stale_product(body: ProductBody | VariantBody, context: DeliveryContext) -> list[Event]:
+    return [to_stale_product(body, context.at)]
+
+
+def _stock(body: StockBody, context: DeliveryContext) -> list[Event]:
+    return [to_stock(body, context.at)]
+
+
+def _discount(*, is_removal: bool = False, is_of_code: bool = False) -> Callable[[DiscountBody, DeliveryContext], list[Event]]:
+    return lambda body, context: to_discount(body, context.at, is_removal=is_removal, is_of_code=is_of_code)
+
+
+def _stale_shop(body: ShopBody, context: DeliveryContext) -> list[Event]:
+    return [to_stale_shop(body, context.at)]
+
+
 _READERS: dict[str, Reader] = {
     "checkouts/create": _reader(CheckoutBody, _checkout),
     "checkouts/update": _reader(CheckoutBody, _checkout),
@@ -71,6 +124,24 @@ _READERS: dict[str, Reader] = {
     "customers/create": _reader(CustomerBody, _customer),
     "customers/update": _reader(CustomerBody, _customer),
     "customers/delete": _reader(RemovedBody, _removed(Resource.CUSTOMER)),
+    "customers/merge": _reader(MergeBody, _merge),
+    "customers_email_marketing_consent/update": _reader(ConsentBody, _consent(Channel.EMAIL)),
+    "customers_marketing_consent/update": _reader(ConsentBody, _consent(Channel.SMS)),
+    "customers_whats_app_marketing_consent/update": _reader(ConsentBody, _consent(Channel.WHATSAPP)),
+    "products/create": _reader(ProductBody, _stale_product),
+    "products/update": _reader(ProductBody, _stale_product),
+    "products/delete": _reader(RemovedBody, _removed(Resource.PRODUCT)),
+    "variants/in_stock": _reader(VariantBody, _stale_product),
+    "variants/out_of_stock": _reader(VariantBody, _stale_product),
+    "inventory_levels/update": _reader(StockBody, _stock),
+    "discounts/create": _reader(DiscountBody, _discount()),
+    "discounts/update": _reader(DiscountBody, _discount()),
+    "discounts/delete": _reader(DiscountBody, _discount(is_removal=True)),
+    "discounts/redeemcode_added": _reader(DiscountBody, _discount(is_of_code=True)),
+    "discounts/redeemcode_removed": _reader(DiscountBody, _discount(is_of_code=True)),
+    "shop/update": _reader(ShopBody, _stale_shop),
     "app/uninstalled": _reader(ShopBody, _uninstalled),
 }
-TOPICS = frozenset(_READERS)
+_COMPLIANCE: dict[str, Reader] = {topic: _reader(shape, meaning) for topic, (shape, meaning) in MEANINGS.items()}
+TOPICS = frozenset({*_READERS, _SCOPES_TOPIC})
+"""Without bulk_operations/finish (nothing waits for it yet) and customers/purchasing_summary (figures of Shopify's own)."""

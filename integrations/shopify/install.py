@@ -1,9 +1,12 @@
 """
 The authorization code grant: from Shopify's opening request to an expiring token pair and the shop's profile.
 
-Source: shopify.dev, "Authenticate a standalone or API-only app" (state, shop and hmac are checked in this order there).
+Source: shopify.dev, "Authenticate a standalone or API-only app" (state, shop and hmac are checked in this order there). What is
+no request of a shop at all is refused (400); what Shopify did not sign, or not lately, is a bad signature (401).
 """
 
+import re
+from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import urlencode
@@ -12,17 +15,20 @@ import msgspec
 
 from connector.canonical import ShopProfile
 from connector.config import Settings
-from connector.platforms import Access, Callback, Installation, InstallRefused, InstallStart, TransientError
+from connector.platforms import Access, BadSignature, Callback, Installation, InstallRefused, InstallStart, TransientError
 from integrations.shopify import queries
-from integrations.shopify.client import PLATFORM, exchange_code, query
-from integrations.shopify.reads import Node, numeric_id
+from integrations.shopify.answers import PLATFORM
+from integrations.shopify.client import Client
+from integrations.shopify.nodes import Node, numeric_id
+from integrations.shopify.oauth import TokenAnswer, exchange_code
 from integrations.shopify.signature import same_text, shop_domain, verify_query
 from integrations.shopify.tokens import credentials_of
 from integrations.shopify.values import country_code, text
-from integrations.transport import Transport
 
 WINDOW_SECONDS = 90
 AGAIN = "open the app in Shopify again"
+
+_ADMIN = re.compile(r"admin\.shopify\.com/store/[a-z0-9][a-z0-9\-]*", re.ASCII)
 
 
 class DomainNode(Node):
@@ -84,13 +90,15 @@ def begin(query_pairs: Sequence[tuple[str, str]], state: str, callback_url: str,
     """
     Check Shopify's opening request and build the address of its permission page; remembers the shop.
 
-    Merchants never type a shop's address (App Store rule 2.3.1), so the request must be signed and fresh. Raises InstallRefused.
+    Merchants never type a shop's address (App Store rule 2.3.1), so the request must be signed and fresh. Raises InstallRefused
+    or BadSignature.
     """
     secrets = _secrets(settings)
     values = dict(query_pairs)
     shop = shop_domain(values.get("shop", ""))
     if shop is None:
         raise refused("this is not the address of a Shopify store")
+    check_host(values.get("host", ""), shop)
     _check_signed(query_pairs, secrets, now)
     asked = {
         "client_id": settings.shopify_client_id,
@@ -102,12 +110,12 @@ def begin(query_pairs: Sequence[tuple[str, str]], state: str, callback_url: str,
 
 
 def finish(
-    callback: Callback, remembered: Mapping[str, str], state: str, now: datetime, settings: Settings, transport: Transport
+    callback: Callback, remembered: Mapping[str, str], state: str, now: datetime, settings: Settings, client: Client
 ) -> Installation:
     """
     Check the callback, trade its code for tokens and prove them by reading the shop.
 
-    Missing permissions are reported, not refused. Raises: InstallRefused, or PlatformError from the calls.
+    Missing permissions are reported, not refused. Raises: InstallRefused, BadSignature, or PlatformError from the calls.
     """
     secrets = _secrets(settings)
     values = dict(callback.query)
@@ -116,23 +124,34 @@ def finish(
     shop = shop_domain(values.get("shop", ""))
     if shop is None or not same_text(shop, remembered.get("shop", "")):
         raise refused("the answer comes from another store than the one that asked")
+    check_host(values.get("host", ""), shop)
     _check_signed(callback.query, secrets, now)
     if not values.get("code"):
         raise refused("Shopify sent no code; the permission was perhaps not given")
-    answer = exchange_code(transport, shop, settings.shopify_client_id, settings.shopify_client_secret.get_secret_value(), values["code"])
+    own = settings.shopify_client_secret.get_secret_value()
+    answer = exchange_code(client.transport, shop, settings.shopify_client_id, own, values["code"])
+    return installation(client, shop, answer, now, settings)
+
+
+def installation(client: Client, shop: str, answer: TokenAnswer, now: datetime, settings: Settings) -> Installation:
+    """
+    Prove a token answer by reading the shop with it; says which of the wanted scopes are missing.
+
+    Raises: InstallRefused if the token never expires, or PlatformError.
+    """
     if not answer.access_token or not answer.refresh_token:
         # Public apps may not use tokens that never expire, so one without its refresh token is of no use.
         raise refused("Shopify gave no expiring access token")
     credentials = credentials_of(answer, now)
-    profile, granted = read_shop(transport, Access(shop_id=0, domain=shop, credentials=credentials))
+    profile, granted = read_shop(client, Access(shop_id=0, domain=shop, credentials=credentials))
     scopes = expand_scopes(split_scopes(answer.scope)) or expand_scopes(granted)
-    missing = sorted(expand_scopes(wanted_scopes(settings)) - scopes)
+    missing = sorted(set(wanted_scopes(settings)) - scopes)
     return Installation(shop, credentials, tuple(sorted(scopes)), tuple(missing), profile)
 
 
-def read_shop(transport: Transport, access: Access) -> tuple[ShopProfile, tuple[str, ...]]:
+def read_shop(client: Client, access: Access) -> tuple[ShopProfile, tuple[str, ...]]:
     """The shop's profile and the scopes it granted. Raises PlatformError."""
-    answer = query(transport, access, "shop", queries.SHOP, {}, ShopAnswer).data
+    answer = client.query(access, "shop", queries.SHOP, {}, ShopAnswer).data
     shop, address = answer.shop, answer.shop.billing_address
     domain = shop_domain(shop.myshopify_domain)
     if domain is None:
@@ -190,11 +209,25 @@ def app_secrets(settings: Settings) -> list[bytes]:
 def _check_signed(pairs: Sequence[tuple[str, str]], secrets: Sequence[bytes], now: datetime) -> None:
     # Which secret signs during a rotation is not documented, so both are tried.
     if not verify_query(pairs, secrets):
-        raise refused("the request was not signed by Shopify")
+        raise _unsigned("the request was not signed by Shopify")
     timestamp = dict(pairs).get("timestamp", "")
     fresh = timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12
     if not fresh or abs(now.timestamp() - int(timestamp)) > WINDOW_SECONDS:
-        raise refused("the request is too old")
+        raise _unsigned("the request is too old")
+
+
+def check_host(host: str, shop: str) -> None:
+    """`host` says, in base64, in which admin we are. Raises InstallRefused if it is given and not Shopify's, or another shop's."""
+    try:
+        place = b64decode((host + "=" * (-len(host) % 4)).encode("ascii"), altchars=b"-_").decode("ascii")
+    except ValueError:
+        place = "?"
+    if host and place != f"{shop}/admin" and not _ADMIN.fullmatch(place):
+        raise refused("this host is not Shopify's")
+
+
+def _unsigned(why: str) -> BadSignature:
+    return BadSignature(f"{why[0].upper()}{why[1:]}; {AGAIN}.", platform=PLATFORM, call="install")
 
 
 def _one_line(address: ShopAddress) -> str | None:

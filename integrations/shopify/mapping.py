@@ -22,7 +22,6 @@ from integrations.shopify.payloads import (
     CustomerBody,
     OrderBody,
     RemovedBody,
-    ShopBody,
     payload_error,
 )
 from integrations.shopify.values import (
@@ -212,16 +211,16 @@ def embedded_customer(
 
 def to_removed(body: RemovedBody, resource: Resource, at: datetime) -> list[Removed]:
     """
-    Map `orders/delete`, `customers/delete` (by id) and `checkouts/delete` (by cart token: it has no token).
+    Map `orders/delete`, `customers/delete`, `products/delete` (by id) and `checkouts/delete` (by cart token: it has no token).
 
     A checkout without cart token cannot be found: nothing. Only the body is signed, so a whole record under a delete topic is
     refused, or a captured one could erase itself. Raises: PayloadError (`missing_id`, `missing_token`, `wrong_topic`).
     """
-    if body.created_at is not None:
+    if body.created_at is not None or body.title is not msgspec.UNSET:
         raise payload_error("wrong_topic", "a whole record, not a removal")
     if resource is Resource.CHECKOUT:
         _refuse_gid(body.admin_graphql_api_id)
-        if body.cart_token is msgspec.UNSET:
+        if isinstance(body.cart_token, msgspec.UnsetType):
             raise payload_error("missing_token")
         cart_token = text(body.cart_token)
         return [] if cart_token is None else [Removed(resource, at, cart_token=cart_token)]
@@ -230,16 +229,6 @@ def to_removed(body: RemovedBody, resource: Resource, at: datetime) -> list[Remo
     if removed_id is None:
         raise payload_error("missing_id")
     return [Removed(resource, at, platform_id=removed_id)]
-
-
-def check_shop(body: ShopBody) -> None:
-    """
-    Refuse what is not the shop resource, so that no other captured body can pass for an uninstall.
-
-    The documented sample has null in most fields, so the presence of a key is what counts. Raises: PayloadError.
-    """
-    if all(value is msgspec.UNSET for value in msgspec.structs.astuple(body)):
-        raise payload_error("wrong_topic", "not the shop resource")
 
 
 def _people(

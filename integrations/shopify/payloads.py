@@ -176,16 +176,88 @@ class OrderBody(msgspec.Struct):
 
 
 class RemovedBody(msgspec.Struct):
-    """`orders/delete` and `customers/delete` (`id`), `checkouts/delete` (`cart_token`, no token)."""
+    """`orders|customers|products/delete` (`id`), `checkouts/delete` (`cart_token`, no token). Whole records have a time or a title."""
 
     id: Id | None = None
     cart_token: Id | msgspec.UnsetType | None = msgspec.UNSET
     created_at: Any = None
+    title: Any = msgspec.UNSET
     admin_graphql_api_id: str | None = None
 
 
+class ConsentWords(msgspec.Struct):
+    """What a consent topic says: the state in any letter case, and since when, under one of two names."""
+
+    state: str | None = None
+    consent_updated_at: Instant | None = None
+    updated_at: Instant | None = None
+
+
+class ConsentBody(msgspec.Struct):
+    """
+    The three consent topics. The customer is `customer_id` (e-mail, WhatsApp) or `id` (SMS), the address has a name for each.
+
+    A body of another topic lacks the key of its consent, which may itself be null; `created_at` tells a whole customer.
+    """
+
+    id: Id | None = None
+    customer_id: Id | None = None
+    email_address: str | None = None
+    phone: str | None = None
+    phone_number: str | None = None
+    email_marketing_consent: ConsentWords | msgspec.UnsetType | None = msgspec.UNSET
+    sms_marketing_consent: ConsentWords | msgspec.UnsetType | None = msgspec.UNSET
+    whats_app_marketing_consent: ConsentWords | msgspec.UnsetType | None = msgspec.UNSET
+    created_at: Any = None
+
+
+class MergeBody(msgspec.Struct):
+    """`customers/merge`: two gids and how far the merge came."""
+
+    admin_graphql_api_customer_kept_id: str | None = None
+    admin_graphql_api_customer_deleted_id: str | None = None
+    status: str | None = None
+
+
+class ProductBody(msgspec.Struct):
+    """`products/create|update`: only which product it is; the rest is read from the API, where it is whole."""
+
+    id: Id | None = None
+    variants: Any = msgspec.UNSET
+    admin_graphql_api_id: str | None = None
+
+
+class VariantBody(msgspec.Struct):
+    """`variants/in_stock|out_of_stock`: only which product it belongs to."""
+
+    product_id: Id | None = None
+    admin_graphql_api_id: str | None = None
+
+
+class StockBody(msgspec.Struct):
+    """`inventory_levels/update`: names neither product nor variant."""
+
+    inventory_item_id: Id | None = None
+    admin_graphql_api_id: str | None = None
+
+
+class DiscountBody(msgspec.Struct):
+    """`discounts/*`: which discount it is; `redeem_code` only if one code of it came or went. None of the others tells a code."""
+
+    admin_graphql_api_id: str | None = None
+    redeem_code: Code | msgspec.UnsetType | None = msgspec.UNSET
+    deleted_at: Any = None
+
+
+class ScopesBody(msgspec.Struct):
+    """`app/scopes_update`: the scopes before and now."""
+
+    current: list[str] | None = None
+    previous: list[str] | msgspec.UnsetType | None = msgspec.UNSET
+
+
 class ShopBody(msgspec.Struct):
-    """`app/uninstalled`: the shop resource. Only which keys are there is of interest, values are null in samples."""
+    """`app/uninstalled` and `shop/update`: the shop resource. Only which keys are there is of interest, values are null in samples."""
 
     myshopify_domain: Any = msgspec.UNSET
     shop_owner: Any = msgspec.UNSET

@@ -1,12 +1,16 @@
 """
-The GraphQL documents we send; each was validated against the 2026-10 schema and names no deprecated field.
+The GraphQL documents with which we read; each is validated against the 2026-10 schema and names no deprecated field.
 
 One query may cost 1000 points (object 1, connection 2 + first × node), so the page sizes below are part of the contract:
-products 20 × (5 variants of 6) = 740 + 1, orders 10 × (10 lines of 5 + 20) ≈ 720.
+20 products with 5 variants each cost 822, 10 orders with 10 lines each 672, 8 checkouts with 10 lines each 618, 50 customers 302.
 """
+
+from collections.abc import Mapping
 
 PRODUCT_PAGE = 20
 ORDER_PAGE = 10
+CHECKOUT_PAGE = 8
+CUSTOMER_PAGE = 50
 
 SHOP = """
 query ShopProfile {
@@ -19,16 +23,36 @@ query ShopProfile {
 }
 """
 
-VARIANT = "id title sku price media(first: 1) { nodes { preview { image { url } } } }"
+# ---------------------------------------------------------------- products
+
+STOCK = "availableForSale inventoryItem { id }"
+VARIANT = f"id title sku price {STOCK} media(first: 1) {{ nodes {{ preview {{ image {{ url }} }} }} }}"
+PRODUCT_FIELDS = """
+      title productType description(truncateAt: 500) onlineStoreUrl updatedAt status
+      featuredMedia { preview { image { url } } }"""
+PRODUCT = f"""{PRODUCT_FIELDS}
+      variants(first: 5) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {VARIANT} }} }}"""
+
+# What is asked for by gid is null if it is gone, and may be null if the scope for it was taken away: the scopes tell which.
+GRANTED = "currentAppInstallation { accessScopes { handle } }"
 
 PRODUCTS = f"""
 query ProductsByGid($ids: [ID!]!) {{
   nodes(ids: $ids) {{
     id
-    ... on Product {{
-      title productType description(truncateAt: 500) onlineStoreUrl updatedAt
-      featuredMedia {{ preview {{ image {{ url }} }} }}
-      variants(first: 5) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {VARIANT} }} }}
+    ... on Product {{{PRODUCT}
+    }}
+  }}
+  {GRANTED}
+}}
+"""
+
+PRODUCTS_CHANGED = f"""
+query ProductsChangedSince($first: Int!, $after: String, $query: String!) {{
+  products(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
+    pageInfo {{ hasNextPage endCursor }}
+    nodes {{
+      id{PRODUCT}
     }}
   }}
 }}
@@ -42,13 +66,58 @@ query VariantsOfProduct($id: ID!, $after: String) {{
 }}
 """
 
-ORDER_LINE = "id title variantTitle sku quantity originalUnitPriceSet { shopMoney { amount } } product { id } variant { id }"
+ON_SALE = f"""
+query OnSaleNow($ids: [ID!]!) {{
+  nodes(ids: $ids) {{
+    id
+    ... on ProductVariant {{ title price availableForSale product {{ id status title }} }}
+    ... on Product {{ title status variants(first: 5) {{ nodes {{ price availableForSale }} }} }}
+  }}
+  {GRANTED}
+}}
+"""
 
-ORDERS = f"""
-query OrdersChangedSince($first: Int!, $after: String, $query: String!) {{
-  orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
+# ---------------------------------------------------------------- people
+
+WHO = "id firstName lastName locale"
+WHERE = "firstName lastName company phone countryCodeV2"
+PERSON = f"""{WHO}
+        defaultEmailAddress {{ emailAddress }}
+        defaultPhoneNumber {{ phoneNumber }}
+        defaultAddress {{ {WHERE} }}"""
+CUSTOMER = f"""{WHO} createdAt updatedAt
+      defaultEmailAddress {{ emailAddress marketingState marketingUpdatedAt }}
+      defaultPhoneNumber {{
+        phoneNumber
+        smsMarketingConsent {{ state updatedAt }}
+        whatsAppMarketingConsent {{ state updatedAt }}
+      }}
+      defaultAddress {{ {WHERE} }}"""
+
+CUSTOMERS = f"""
+query CustomersChangedSince($first: Int!, $after: String, $query: String!, $reverse: Boolean!) {{
+  customers(first: $first, after: $after, query: $query, sortKey: UPDATED_AT, reverse: $reverse) {{
     pageInfo {{ hasNextPage endCursor }}
     nodes {{
+      {CUSTOMER}
+    }}
+  }}
+}}
+"""
+
+CUSTOMER_NOW = f"""
+query CustomerNow($id: ID!) {{
+  customer(id: $id) {{
+      {CUSTOMER}
+  }}
+}}
+"""
+
+# ---------------------------------------------------------------- orders
+
+LINE = "id title variantTitle sku quantity"
+ORDER_LINE = f"{LINE} originalUnitPriceSet {{ shopMoney {{ amount }} }} product {{ id }} variant {{ id }}"
+ORDER_FIELDS = f"""
       id name createdAt updatedAt processedAt cancelledAt test checkoutToken cartToken email currencyCode customerLocale
       displayFinancialStatus taxesIncluded discountCodes
       totalPriceSet {{ shopMoney {{ amount }} }}
@@ -56,15 +125,36 @@ query OrdersChangedSince($first: Int!, $after: String, $query: String!) {{
       totalDiscountsSet {{ shopMoney {{ amount }} }}
       totalTaxSet {{ shopMoney {{ amount }} }}
       customer {{
-        id firstName lastName
-        defaultEmailAddress {{ emailAddress }}
-        defaultPhoneNumber {{ phoneNumber }}
-        defaultAddress {{ firstName lastName phone countryCodeV2 }}
+        {PERSON}
       }}
-      shippingAddress {{ firstName lastName countryCodeV2 }}
-      billingAddress {{ firstName lastName countryCodeV2 }}
-      lineItems(first: 10) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {ORDER_LINE} }} }}
+      shippingAddress {{ {WHERE} }}
+      billingAddress {{ {WHERE} }}"""
+ORDER = f"""{ORDER_FIELDS}
+      lineItems(first: 10) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {ORDER_LINE} }} }}"""
+
+ORDERS = f"""
+query OrdersChangedSince($first: Int!, $after: String, $query: String!) {{
+  orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
+    pageInfo {{ hasNextPage endCursor }}
+    nodes {{{ORDER}
     }}
+  }}
+}}
+"""
+
+ORDERS_OF = f"""
+query OrdersOfCheckout($query: String!) {{
+  orders(first: 5, query: $query, sortKey: CREATED_AT) {{
+    pageInfo {{ hasNextPage endCursor }}
+    nodes {{{ORDER}
+    }}
+  }}
+}}
+"""
+
+ORDER_NOW = f"""
+query OrderNow($id: ID!) {{
+  order(id: $id) {{{ORDER}
   }}
 }}
 """
@@ -76,3 +166,79 @@ query LinesOfOrder($id: ID!, $after: String) {{
   }}
 }}
 """
+
+# ---------------------------------------------------------------- abandoned checkouts
+
+PRESENTED = "presentmentMoney { amount currencyCode }"
+CHECKOUT_LINE = f"{LINE} originalUnitPriceSet {{ {PRESENTED} }} image {{ url }} product {{ id }} variant {{ id }}"
+CHECKOUT_FIELDS = f"""
+      id name createdAt updatedAt completedAt abandonedCheckoutUrl discountCodes taxesIncluded
+      totalPriceSet {{ {PRESENTED} }}
+      subtotalPriceSet {{ {PRESENTED} }}
+      totalDiscountSet {{ {PRESENTED} }}
+      totalTaxSet {{ {PRESENTED} }}
+      customer {{
+        {PERSON}
+      }}
+      shippingAddress {{ {WHERE} }}
+      billingAddress {{ {WHERE} }}"""
+CHECKOUT = f"""{CHECKOUT_FIELDS}
+      lineItems(first: 10) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {CHECKOUT_LINE} }} }}"""
+
+# There is no sort key for the time of a change: pages go by id.
+CHECKOUTS = f"""
+query CheckoutsChangedSince($first: Int!, $after: String, $query: String!) {{
+  abandonedCheckouts(first: $first, after: $after, query: $query, sortKey: ID) {{
+    pageInfo {{ hasNextPage endCursor }}
+    nodes {{{CHECKOUT}
+    }}
+  }}
+}}
+"""
+
+CHECKOUT_NOW = f"""
+query CheckoutNow($id: ID!) {{
+  node(id: $id) {{
+    ... on AbandonedCheckout {{{CHECKOUT}
+    }}
+  }}
+  {GRANTED}
+}}
+"""
+
+CHECKOUT_LINES = f"""
+query LinesOfCheckout($id: ID!, $after: String) {{
+  node(id: $id) {{
+    ... on AbandonedCheckout {{
+      lineItems(first: 100, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {CHECKOUT_LINE} }} }}
+    }}
+  }}
+}}
+"""
+
+# ---------------------------------------------------------------- counts
+
+COUNT_ORDERS = "query CountOrders($query: String) { found: ordersCount(query: $query, limit: null) { count precision } }"
+COUNT_CUSTOMERS = "query CountCustomers($query: String) { found: customersCount(query: $query, limit: null) { count precision } }"
+COUNT_PRODUCTS = "query CountProducts($query: String) { found: productsCount(query: $query, limit: null) { count precision } }"
+COUNT_CHECKOUTS = "query CountCheckouts($query: String) { found: abandonedCheckoutsCount(query: $query, limit: null) { count precision } }"
+COUNT_CODES = "query CountCodes($query: String) { found: discountNodesCount(query: $query, limit: null) { count precision } }"
+
+COSTS: Mapping[str, float] = {
+    SHOP: 5,
+    PRODUCTS: 822,
+    PRODUCTS_CHANGED: 822,
+    VARIANTS: 702,
+    ON_SALE: 402,
+    CUSTOMERS: 302,
+    CUSTOMER_NOW: 8,
+    ORDERS: 672,
+    ORDERS_OF: 337,
+    ORDER_NOW: 80,
+    LINES: 502,
+    CHECKOUTS: 618,
+    CHECKOUT_NOW: 100,
+    CHECKOUT_LINES: 502,
+    **dict.fromkeys((COUNT_ORDERS, COUNT_CUSTOMERS, COUNT_PRODUCTS, COUNT_CHECKOUTS, COUNT_CODES), 1),
+}
+"""What a document is reckoned to cost before Shopify said so for the first time."""

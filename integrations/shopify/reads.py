@@ -1,180 +1,39 @@
-"""
-What the GraphQL Admin API answers when we read products and orders, and how that maps to our records.
+"""How what the GraphQL Admin API answers maps to our records: the same records that webhooks give. Pure."""
 
-Shapes hold only what `client` asks for. Protected fields that are not approved come back as null, so nearly all may be null.
-Source: GraphQL Admin API 2026-10.
-"""
-
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Generic, TypeVar
+from urllib.parse import urlsplit
 
-import msgspec
-
-from connector.canonical import LineItem, Order, Product, Variant
-from connector.rules.identity import choose_phone, normalise_email
+from connector.canonical import Channel, Checkout, Consent, ConsentState, Customer, LineItem, Order, Product, Stage, Variant
+from connector.rules.identity import choose_phone, normalise_email, parse_phone
+from integrations.shopify.consents import SOURCE, consent_state
 from integrations.shopify.mapping import first_named
+from integrations.shopify.nodes import (
+    AddressNode,
+    AnyPerson,
+    CheckoutLineNode,
+    CheckoutNode,
+    ConsentNode,
+    CustomerNode,
+    EmailNode,
+    MediaNode,
+    MoneyBag,
+    OrderLineNode,
+    OrderNode,
+    PersonNode,
+    PhoneNode,
+    ProductNode,
+    VariantNode,
+    numeric_id,
+)
 from integrations.shopify.values import country_code, currency, instant, money, optional_instant, payment_state, text, total, web_address
 
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-N = TypeVar("N")
-
-
-class Node(msgspec.Struct, rename="camel"):
-    """GraphQL spells its fields in camelCase."""
-
-
-class PageInfo(Node):
-    """Where a page ends."""
-
-    has_next_page: bool
-    end_cursor: str | None = None
-
-
-class Nodes(Node, Generic[N]):
-    """A connection of which we ask no further page. Never null and never absent in Shopify: without nodes it is no answer."""
-
-    nodes: list[N]
-
-
-class Connection(Nodes[N], Generic[N]):
-    """One page of nodes, and whether there are more: without either it must not read as "there are none"."""
-
-    page_info: PageInfo
-
-
-class ImageNode(Node):
-    """An image's address."""
-
-    url: str | None = None
-
-
-class PreviewNode(Node):
-    """The still picture of any kind of media."""
-
-    image: ImageNode | None = None
-
-
-class MediaNode(Node):
-    """A product's or variant's media."""
-
-    preview: PreviewNode | None = None
-
-
-class VariantNode(Node):
-    """A variant; `price` is decimal text in the shop's currency."""
-
-    id: str
-    media: Nodes[MediaNode]
-    title: str | None = None
-    sku: str | None = None
-    price: Decimal | None = None
-
-
-class ProductNode(Node):
-    """A product with a page of its variants."""
-
-    id: str
-    variants: Connection[VariantNode]
-    title: str | None = None
-    product_type: str | None = None
-    description: str | None = None
-    online_store_url: str | None = None
-    updated_at: Instant | None = None
-    featured_media: MediaNode | None = None
-
-
-class MoneyNode(Node):
-    """One side of a MoneyBag."""
-
-    amount: Decimal | None = None
-
-
-class MoneyBag(Node):
-    """An amount; we ask for the shop's currency only, as the order's webhook gives it."""
-
-    shop_money: MoneyNode = msgspec.field(default_factory=MoneyNode)
-
-
-class Reference(Node):
-    """A record of which only the gid was asked."""
-
-    id: str
-
-
-class AddressNode(Node):
-    """A postal address."""
-
-    first_name: str | None = None
-    last_name: str | None = None
-    phone: str | None = None
-    country_code: str | None = msgspec.field(default=None, name="countryCodeV2")
-
-
-class EmailNode(Node):
-    """A customer's default e-mail address."""
-
-    email_address: str | None = None
-
-
-class PhoneNode(Node):
-    """A customer's default phone number."""
-
-    phone_number: str | None = None
-
-
-class OrderCustomer(Node):
-    """The customer of an order; null for guests without data."""
-
-    id: str | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-    default_email_address: EmailNode | None = None
-    default_phone_number: PhoneNode | None = None
-    default_address: AddressNode | None = None
-
-
-class OrderLineNode(Node):
-    """A line of an order."""
-
-    id: str
-    quantity: int
-    title: str | None = None
-    variant_title: str | None = None
-    sku: str | None = None
-    original_unit_price_set: MoneyBag = msgspec.field(default_factory=MoneyBag)
-    product: Reference | None = None
-    variant: Reference | None = None
-
-
-class OrderNode(Node):
-    """An order with a page of its lines."""
-
-    id: str
-    line_items: Connection[OrderLineNode]
-    name: str | None = None
-    created_at: Instant | None = None
-    updated_at: Instant | None = None
-    processed_at: Instant | None = None
-    cancelled_at: Instant | None = None
-    test: bool | None = None
-    checkout_token: str | None = None
-    cart_token: str | None = None
-    email: str | None = None
-    currency_code: str | None = None
-    customer_locale: str | None = None
-    display_financial_status: str | None = None
-    taxes_included: bool | None = None
-    discount_codes: list[str] | None = None
-    total_price_set: MoneyBag | None = None
-    subtotal_price_set: MoneyBag | None = None
-    total_discounts_set: MoneyBag | None = None
-    total_tax_set: MoneyBag | None = None
-    customer: OrderCustomer | None = None
-    shipping_address: AddressNode | None = None
-    billing_address: AddressNode | None = None
+BUYABLE = frozenset({"ACTIVE", "UNLISTED"})
+"""States of a product in which shoppers can buy it: UNLISTED ones are not found, but have a page."""
+_CART_TOKEN = re.compile(r"/checkouts/ac/([^/]+)/recover")
 
 
 def to_products(ids: Sequence[str], nodes: Sequence[ProductNode | None], at: datetime, is_complete: bool) -> list[Product]:
@@ -195,6 +54,7 @@ def to_product(node: ProductNode, description_limit: int = 500) -> Product:
 
     Raises: PayloadError (`bad_money`, `missing_time`) for a node that makes no sense.
     """
+    is_buyable = node.status is None or node.status.upper() in BUYABLE
     return Product(
         platform_id=numeric_id(node.id),
         source_version=instant(node.updated_at),
@@ -203,16 +63,7 @@ def to_product(node: ProductNode, description_limit: int = 500) -> Product:
         description=(text(node.description) or "")[:description_limit] or None,
         image_url=_image(node.featured_media),
         url=web_address(node.online_store_url),
-        variants=tuple(
-            Variant(
-                platform_id=numeric_id(variant.id),
-                title=text(variant.title),
-                sku=text(variant.sku),
-                price=money(variant.price),
-                image_url=next((url for media in variant.media.nodes if (url := _image(media))), None),
-            )
-            for variant in node.variants.nodes
-        ),
+        variants=tuple(_variant(variant, is_buyable) for variant in node.variants.nodes),
     )
 
 
@@ -222,11 +73,8 @@ def to_listed_order(node: OrderNode, shop_country: str | None = None) -> Order:
 
     Raises: PayloadError as `to_order`.
     """
-    customer = node.customer or OrderCustomer()
-    default = customer.default_address or AddressNode()
-    shipping = node.shipping_address or AddressNode()
-    billing = node.billing_address or AddressNode()
-    country = country_code(default.country_code) or country_code(shipping.country_code) or shop_country
+    customer = node.customer or PersonNode()
+    default, shipping, billing = _places(customer, node.shipping_address, node.billing_address)
     first_name, last_name = first_named(*((who.first_name, who.last_name) for who in (customer, shipping, billing)))
     created_at = instant(node.created_at)
     return Order(
@@ -235,32 +83,117 @@ def to_listed_order(node: OrderNode, shop_country: str | None = None) -> Order:
         created_at=created_at,
         placed_at=optional_instant(node.processed_at) or created_at,
         currency=currency(node.currency_code),
-        total=total(_amount(node.total_price_set)),
+        total=total(_shops(node.total_price_set)),
         payment_state=payment_state(node.display_financial_status),
         number=text(node.name),
         platform_status=(text(node.display_financial_status) or "").lower() or None,
         checkout_token=text(node.checkout_token),
         cart_token=text(node.cart_token),
         customer_id=numeric_id(customer.id) if customer.id else None,
-        email=normalise_email(node.email) or normalise_email((customer.default_email_address or EmailNode()).email_address),
-        phone=choose_phone(text((customer.default_phone_number or PhoneNode()).phone_number), text(default.phone), country),
+        email=normalise_email(node.email) or _email(customer),
+        phone=choose_phone(_number(customer), text(default.phone), _home(default, shipping, shop_country)),
         first_name=first_name,
         last_name=last_name,
-        country=country_code(shipping.country_code) or country_code(billing.country_code) or country_code(default.country_code),
+        country=_country(shipping, billing, default),
         language=text(node.customer_locale),
-        subtotal=money(_amount(node.subtotal_price_set)),
-        discount_total=money(_amount(node.total_discounts_set)),
-        tax_total=money(_amount(node.total_tax_set)),
+        subtotal=money(_shops(node.subtotal_price_set)),
+        discount_total=money(_shops(node.total_discounts_set)),
+        tax_total=money(_shops(node.total_tax_set)),
         taxes_included=bool(node.taxes_included),
         discount_codes=tuple(code for raw in node.discount_codes or () if (code := text(raw))),
-        lines=tuple(_listed_line(line) for line in node.line_items.nodes),
+        lines=tuple(_line(line, line.original_unit_price_set.shop_money.amount) for line in node.line_items.nodes),
         cancelled_at=optional_instant(node.cancelled_at),
         is_test=bool(node.test),
     )
 
 
-def _listed_line(line: OrderLineNode) -> LineItem:
-    unit_price = total(line.original_unit_price_set.shop_money.amount)
+def to_read_customer(node: CustomerNode, shop_country: str | None = None) -> Customer:
+    """
+    Map a customer read by GraphQL, which unlike a webhook tells consent and language.
+
+    A consent without an instant of its own is as old as the customer: anything dated counts more. Raises: PayloadError
+    (`missing_time`, `bad_time`).
+    """
+    default = node.default_address or AddressNode()
+    country = country_code(default.country_code)
+    version, created_at = instant(node.updated_at), optional_instant(node.created_at)
+    return Customer(
+        platform_id=numeric_id(node.id),
+        source_version=version,
+        email=_email(node),
+        first_name=text(node.first_name),
+        last_name=text(node.last_name),
+        company=text(default.company),
+        phone=choose_phone(_number(node), text(default.phone), country or shop_country),
+        country=country,
+        language=text(node.locale),
+        created_at=created_at,
+        consents=_consents(node, created_at or version),
+    )
+
+
+def to_listed_checkout(node: CheckoutNode, shop_country: str | None = None) -> Checkout:
+    """
+    Map an abandoned checkout: what the buyer saw, in the buyer's currency.
+
+    It has no token, so `platform_id` is the number of its gid, which no webhook names; `number` and `cart_token` are the webhook's
+    own. E-mail address and phone number are the customer's: what was typed in the checkout is not told, nor any consent.
+    Raises: PayloadError as `to_checkout`.
+    """
+    customer = node.customer or PersonNode()
+    default, shipping, billing = _places(customer, node.shipping_address, node.billing_address)
+    home = _home(default, shipping, shop_country)
+    first_name, last_name = first_named(*((who.first_name, who.last_name) for who in (customer, shipping, billing)))
+    worth = node.total_price_set or MoneyBag()
+    return Checkout(
+        platform_id=numeric_id(node.id),
+        source_version=instant(node.updated_at),
+        created_at=instant(node.created_at),
+        currency=currency(worth.presentment_money.currency_code),
+        total=total(_buyers(worth)),
+        stage=Stage.CHECKOUT,
+        cart_token=cart_token(node.abandoned_checkout_url),
+        number=text(node.name),
+        customer_id=numeric_id(customer.id) if customer.id else None,
+        email=_email(customer),
+        phone=choose_phone(_number(customer), text(default.phone), home),
+        checkout_phone=next((phone for place in (shipping, billing) if (phone := parse_phone(text(place.phone), home))), None),
+        first_name=first_name,
+        last_name=last_name,
+        company=text(default.company),
+        country=_country(shipping, billing, default),
+        language=text(customer.locale),
+        subtotal=money(_buyers(node.subtotal_price_set)),
+        discount_total=money(_buyers(node.total_discount_set)),
+        tax_total=money(_buyers(node.total_tax_set)),
+        taxes_included=bool(node.taxes_included),
+        discount_codes=tuple(code for raw in node.discount_codes or () if (code := text(raw))),
+        lines=tuple(_checkout_line(line) for line in node.line_items.nodes),
+        recovery_url=web_address(node.abandoned_checkout_url),
+        completed_at=optional_instant(node.completed_at),
+    )
+
+
+def cart_token(recovery_url: str | None) -> str | None:
+    """The cart token that a recovery address (`…/checkouts/ac/{cart token}/recover…`) holds; of any other address None."""
+    found = _CART_TOKEN.search(urlsplit(web_address(recovery_url) or "").path)
+    return found[1] if found else None
+
+
+def _variant(variant: VariantNode, is_buyable: bool) -> Variant:
+    return Variant(
+        platform_id=numeric_id(variant.id),
+        title=text(variant.title),
+        sku=text(variant.sku),
+        price=money(variant.price),
+        image_url=next((url for media in variant.media.nodes if (url := _image(media))), None),
+        is_available=None if variant.available_for_sale is None else variant.available_for_sale and is_buyable,
+        inventory_item_id=numeric_id(variant.inventory_item.id) if variant.inventory_item else None,
+    )
+
+
+def _line(line: OrderLineNode | CheckoutLineNode, price: Decimal | None) -> LineItem:
+    unit_price = total(price)
     return LineItem(
         key=numeric_id(line.id),
         title=text(line.title) or "",
@@ -274,18 +207,58 @@ def _listed_line(line: OrderLineNode) -> LineItem:
     )
 
 
-def numeric_id(gid: str) -> str:
-    """`gid://shopify/Product/42` -> `42`, the form that webhooks use; a query part behind the number is dropped."""
-    return gid.rsplit("/", 1)[-1].split("?", 1)[0]
+def _checkout_line(line: CheckoutLineNode) -> LineItem:
+    item = _line(line, _buyers(line.original_unit_price_set))
+    return replace(item, image_url=web_address(line.image.url) if line.image else None)
 
 
-def product_gid(product_id: str) -> str:
-    """`42` -> `gid://shopify/Product/42`."""
-    return f"gid://shopify/Product/{product_id}"
+def _consents(node: CustomerNode, undated: datetime) -> tuple[Consent, ...]:
+    """What the default address and number allow. Nothing is said of a channel without either, nor by UNKNOWN without an instant."""
+    email = node.default_email_address or EmailNode()
+    phone = node.default_phone_number or PhoneNode()
+    told: list[tuple[Channel, str | None, str | None, datetime | None]] = [
+        (Channel.EMAIL, text(email.email_address), email.marketing_state, email.marketing_updated_at)
+    ]
+    for channel, consent in ((Channel.SMS, phone.sms_marketing_consent), (Channel.WHATSAPP, phone.whats_app_marketing_consent)):
+        found = consent or ConsentNode()
+        told.append((channel, text(phone.phone_number), found.state, found.updated_at))
+    return tuple(
+        Consent(channel, state, optional_instant(at) or undated, SOURCE)
+        for channel, address, word, at in told
+        if address is not None and word is not None and ((state := consent_state(word)) is not ConsentState.UNKNOWN or at is not None)
+    )
 
 
-def _amount(bag: MoneyBag | None) -> Decimal | None:
+def _places(
+    customer: PersonNode, shipping: AddressNode | None, billing: AddressNode | None
+) -> tuple[AddressNode, AddressNode, AddressNode]:
+    """Default, shipping and billing address; an empty one where there is none."""
+    return customer.default_address or AddressNode(), shipping or AddressNode(), billing or AddressNode()
+
+
+def _home(default: AddressNode, shipping: AddressNode, shop_country: str | None) -> str | None:
+    """The country whose way of writing phone numbers counts."""
+    return country_code(default.country_code) or country_code(shipping.country_code) or shop_country
+
+
+def _country(*places: AddressNode) -> str | None:
+    return next((code for place in places if (code := country_code(place.country_code))), None)
+
+
+def _email(person: AnyPerson) -> str | None:
+    return normalise_email((person.default_email_address or EmailNode()).email_address)
+
+
+def _number(person: AnyPerson) -> str | None:
+    return text((person.default_phone_number or PhoneNode()).phone_number)
+
+
+def _shops(bag: MoneyBag | None) -> Decimal | None:
     return None if bag is None else bag.shop_money.amount
+
+
+def _buyers(bag: MoneyBag | None) -> Decimal | None:
+    return None if bag is None else bag.presentment_money.amount
 
 
 def _image(media: MediaNode | None) -> str | None:

@@ -9,6 +9,7 @@ from integrations.shopify.payloads import Id, payload_error
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
+_GID = re.compile(r"gid://shopify/([A-Za-z]+)/([0-9]+)")
 _PLAIN_AMOUNT = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,6})?")
 # No shop has amounts of 15 digits before or 6 behind the point; "1E+9999999" would fill the memory of whoever prints it.
 _MAX_DIGITS, _MAX_PLACES = 15, 6
@@ -74,6 +75,12 @@ def web_address(url: str | None) -> str | None:
     """An https address, or None: anything else must never become a link in a message."""
     given = text(url)
     return given if given is not None and given.lower().startswith("https://") else None
+
+
+def gid_parts(gid: str | None) -> tuple[str, str] | None:
+    """What kind of thing a global id names, and its number as text; None if it is none."""
+    found = _GID.fullmatch(text(gid) or "")
+    return (found[1], found[2]) if found else None
 
 
 def payment_state(word: str | None) -> PaymentState:

@@ -73,8 +73,8 @@ class WooCommercePlatform:
         """See `subscriptions.subscribe`."""
         return subscriptions.subscribe(Call(self._transport, access), address, secret)
 
-    def refresh(self, access: Access, now: datetime) -> Mapping[str, str] | None:
-        """None: REST keys live until somebody revokes them."""
+    def refresh(self, access: Access, now: datetime, *, is_refused: bool = False) -> Mapping[str, str] | None:
+        """None: REST keys live until somebody revokes them, and then for good."""
         return None
 
     def read_products(self, access: Access, ids: Sequence[str]) -> list[Product]:

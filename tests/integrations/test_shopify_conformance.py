@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from connector.canonical import PaymentState, Stage
 from connector.config import Settings
-from connector.platforms import Access, Platform, ThrottledError
+from connector.platforms import Access, Platform, Subscriptions, ThrottledError
 from integrations.shopify.adapter import ShopifyPlatform
 from integrations.shopify.client import API_VERSION
 from integrations.transport import Transport
@@ -47,6 +47,22 @@ class TestShopify(PlatformConformance):
         "customers/create": CUSTOMER,
         "customers/update": CUSTOMER,
         "customers/delete": ("id",),
+        "customers/merge": ("admin_graphql_api_customer_kept_id", "admin_graphql_api_customer_deleted_id"),
+        "customers_email_marketing_consent/update": ("email_marketing_consent",),
+        "customers_marketing_consent/update": ("sms_marketing_consent",),
+        "customers_whats_app_marketing_consent/update": ("whats_app_marketing_consent",),
+        "products/create": ("id",),
+        "products/update": ("id",),
+        "products/delete": ("id",),
+        "variants/in_stock": ("product_id",),
+        "variants/out_of_stock": ("product_id",),
+        "inventory_levels/update": ("inventory_item_id",),
+        "discounts/create": ("admin_graphql_api_id",),
+        "discounts/update": ("admin_graphql_api_id",),
+        "discounts/delete": ("admin_graphql_api_id", "deleted_at"),
+        "discounts/redeemcode_added": ("admin_graphql_api_id", "redeem_code"),
+        "discounts/redeemcode_removed": ("admin_graphql_api_id", "redeem_code"),
+        "app/scopes_update": ("current", "previous"),
     }
     exact: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "checkouts_update__customer_repeated_line_keys": {
@@ -104,10 +120,18 @@ class TestShopify(PlatformConformance):
         platform = ShopifyPlatform(Transport(inner=httpx2.MockTransport(answers([]))), Settings())
         assert platform.app_secrets() == ()
 
-    def test_subscriptions_come_from_the_app_configuration_without_a_call(self, platform: Platform) -> None:
-        found = platform.subscribe(self.access, "https://connector.example/webhooks/shopify", "")
-        assert set(found.present) == platform.topics | platform.compliance_topics
-        assert found.created == ()
+    def test_subscriptions_stand_in_the_app_configuration_so_a_shops_own_are_only_looked_for(self) -> None:
+        asked: list[bytes] = []
+
+        def store(request: httpx2.Request) -> httpx2.Response:
+            asked.append(request.content)
+            page = {"nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+            return httpx2.Response(200, json={"data": {"webhookSubscriptions": page}})
+
+        platform = self.make_platform(Transport(inner=httpx2.MockTransport(store)))
+        assert platform.subscribe(self.access, "https://connector.example/webhooks/shopify", "") == Subscriptions((), ())
+        assert len(asked) == 1
+        assert b"mutation" not in asked[0]
 
     def test_an_app_token_is_never_sent_to_a_host_that_is_not_shopifys(self) -> None:
         platform = self.platform_for(answers([]))

@@ -1,5 +1,6 @@
 """From Shopify's opening request to a proven install: each forgery is refused, each answer is read as it is."""
 
+import base64
 import hmac
 import json
 from collections.abc import Callable
@@ -12,15 +13,26 @@ import pytest
 from pydantic import SecretStr
 
 from connector.config import Settings
-from connector.platforms import AccessLost, Callback, Installation, InstallRefused, InstallStart, NotPermitted, TransientError
+from connector.platforms import (
+    AccessLost,
+    BadSignature,
+    Callback,
+    Installation,
+    InstallRefused,
+    InstallStart,
+    NotPermitted,
+    TransientError,
+)
 from integrations.shopify.adapter import ShopifyPlatform
 from integrations.shopify.install import expand_scopes
 from integrations.transport import Transport
+from tests.integrations.shopify_installs import FOREIGN_HOSTS, PROFILE, encoded
 
 NOW = datetime(2026, 11, 21, 10, 15, 30, tzinfo=UTC)
 SHOP = "atelier-brume.myshopify.com"
 CALLBACK = "https://connector.example/install/shopify/callback"
 STATE = "S3cret-state_0123456789"
+HOST = base64.urlsafe_b64encode(b"admin.shopify.com/store/atelier-brume").decode().rstrip("=")
 SETTINGS = Settings(
     shopify_client_id="client-id-123",
     shopify_client_secret=SecretStr("hush"),
@@ -34,32 +46,11 @@ TOKENS = {
     "refresh_token": "shprt_made_up",
     "refresh_token_expires_in": 7776000,
 }
-PROFILE: dict[str, Any] = {
-    "id": "gid://shopify/Shop/71200000001",
-    "name": "Atelier Brume",
-    "email": "owner@atelier-brume.example",
-    "contactEmail": "bonjour@atelier-brume.example",
-    "myshopifyDomain": SHOP,
-    "currencyCode": "EUR",
-    "ianaTimezone": "Europe/Paris",
-    "taxesIncluded": True,
-    "primaryDomain": {"url": "https://Atelier-Brume.example", "host": "Atelier-Brume.example"},
-    "billingAddress": {
-        "company": "Brume SARL",
-        "address1": "3 rue des Tisserands",
-        "address2": None,
-        "zip": "44000",
-        "city": "Nantes",
-        "province": None,
-        "country": "France",
-        "countryCodeV2": "FR",
-    },
-}
 Pairs = list[tuple[str, str]]
 
 
 def signed(secret: str = "hush", **values: str) -> Pairs:
-    pairs = {"shop": SHOP, "timestamp": str(int(NOW.timestamp())), "host": "YWRtaW4"} | values
+    pairs = {"shop": SHOP, "timestamp": str(int(NOW.timestamp())), "host": HOST} | values
     message = urlencode(sorted(pairs.items())).replace("+", "%20")
     return [*pairs.items(), ("hmac", hmac.digest(secret.encode(), message.encode(), "sha256").hex())]
 
@@ -127,20 +118,34 @@ class TestBegin:
             begin(signed(shop=shop))
 
     def test_an_unsigned_request_is_refused(self) -> None:
-        with pytest.raises(InstallRefused, match="not signed by Shopify"):
+        with pytest.raises(BadSignature, match="not signed by Shopify"):
             begin([pair for pair in signed() if pair[0] != "hmac"])
 
     def test_a_request_signed_by_somebody_else_is_refused(self) -> None:
-        with pytest.raises(InstallRefused, match="not signed by Shopify"):
+        with pytest.raises(BadSignature, match="not signed by Shopify"):
             begin(signed("guess"))
 
     def test_a_second_shop_in_the_query_is_refused(self) -> None:
-        with pytest.raises(InstallRefused):
+        with pytest.raises(BadSignature):
             begin([*signed(), ("shop", "other.myshopify.com")])
+
+    @pytest.mark.parametrize("place", FOREIGN_HOSTS)
+    def test_a_host_that_is_not_shopifys_is_refused(self, place: str) -> None:
+        with pytest.raises(InstallRefused, match="host is not Shopify"):
+            begin(signed(host=encoded(place)))
+
+    @pytest.mark.parametrize("host", ["!!!", "é", "YWRtaW4", HOST[:-1]])
+    def test_a_host_that_cannot_be_read_is_refused(self, host: str) -> None:
+        with pytest.raises(InstallRefused, match="host is not Shopify"):
+            begin(signed(host=host))
+
+    @pytest.mark.parametrize("host", [HOST, encoded(f"{SHOP}/admin"), ""])
+    def test_either_of_shopifys_admins_will_do_and_so_will_none(self, host: str) -> None:
+        assert begin(signed(host=host)).url
 
     @pytest.mark.parametrize("seconds", [-91, 91, -86_400])
     def test_a_stale_or_future_request_is_refused(self, seconds: int) -> None:
-        with pytest.raises(InstallRefused, match="too old"):
+        with pytest.raises(BadSignature, match="too old"):
             begin(signed(), now=NOW + timedelta(seconds=seconds))
 
     @pytest.mark.parametrize("seconds", [-90, 0, 90])
@@ -149,7 +154,7 @@ class TestBegin:
 
     @pytest.mark.parametrize("timestamp", ["", "soon", "1e9", "²", "-1795256130", "9" * 400])
     def test_a_strange_timestamp_is_refused(self, timestamp: str) -> None:
-        with pytest.raises(InstallRefused, match="too old"):
+        with pytest.raises(BadSignature, match="too old"):
             begin(signed(timestamp=timestamp))
 
     @pytest.mark.parametrize("settings", [Settings(shopify_client_id="x"), Settings(shopify_client_secret=SecretStr("hush"))])
@@ -158,7 +163,7 @@ class TestBegin:
             begin(signed(""), settings)
 
     def test_words_for_the_merchant_say_what_helps(self) -> None:
-        with pytest.raises(InstallRefused, match=r"^The request was not signed by Shopify; open the app in Shopify again\.$"):
+        with pytest.raises(BadSignature, match=r"^The request was not signed by Shopify; open the app in Shopify again\.$"):
             begin(signed("guess"))
 
 
@@ -241,14 +246,14 @@ class TestFinish:
             finish(callback(shop="evil.example"), remembered="evil.example")
 
     def test_a_forged_callback_is_refused_before_anything_is_sent(self) -> None:
-        with pytest.raises(InstallRefused, match="not signed"):
+        with pytest.raises(BadSignature, match="not signed"):
             finish(callback("guess"))
 
     def test_the_old_secret_may_sign_the_callback(self) -> None:
         assert finish(callback("old-hush"), answer()).domain == SHOP
 
     def test_a_stale_callback_is_refused(self) -> None:
-        with pytest.raises(InstallRefused, match="too old"):
+        with pytest.raises(BadSignature, match="too old"):
             finish(callback(), now=NOW + timedelta(minutes=2))
 
     def test_a_callback_without_code_is_refused(self) -> None:
@@ -267,9 +272,9 @@ class TestFinish:
         with pytest.raises(InstallRefused, match="no expiring access token"):
             finish(callback(), answer(tokens))
 
-    def test_an_answer_without_life_times_gets_the_documented_ones(self) -> None:
+    def test_a_pair_whose_life_is_not_told_is_taken_to_be_short(self) -> None:
         tokens = {name: value for name, value in TOKENS.items() if "expires" not in name}
-        assert finish(callback(), answer(tokens)).credentials["expires_at"] == "2026-11-21T11:15:30+00:00"
+        assert finish(callback(), answer(tokens)).credentials["expires_at"] == "2026-11-21T10:25:30+00:00"
 
     @pytest.mark.parametrize("status", [500, 502, 520])
     def test_a_broken_token_endpoint_is_transient(self, status: int) -> None:

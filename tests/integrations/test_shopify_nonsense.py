@@ -15,7 +15,20 @@ FIELDS = sorted(
     {
         *("token", "id", "cart_token", "checkout_token", "email", "phone", "created_at", "updated_at", "completed_at", "currency"),
         *("presentment_currency", "total_price", "line_items", "shipping_address", "customer", "discount_codes", "shipping_lines"),
-        *("admin_graphql_api_id", "abandoned_checkout_url", "quantity", "price", "price_set", "line_price_set", "default_address"),
+        *(
+            "admin_graphql_api_id",
+            "redeem_code",
+            "deleted_at",
+            "email_marketing_consent",
+            "current",
+            "previous",
+            "abandoned_checkout_url",
+            "quantity",
+            "price",
+            "price_set",
+            "line_price_set",
+            "default_address",
+        ),
     }
 )
 

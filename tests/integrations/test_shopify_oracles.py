@@ -5,7 +5,8 @@ import hmac
 import json
 import warnings
 from types import ModuleType
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -70,6 +71,44 @@ def test_delivery_verdicts_agree_with_shopifyapp(family: str, secret: str, verdi
     else:
         with pytest.raises(BadSignature):
             verify_webhook(raw, BODY.encode(), [b"hush", b"old-hush"])
+
+
+@pytest.mark.parametrize(
+    ("query", "theirs", "why"),
+    [
+        ([("shop", SHOP), ("shop", "evil.myshopify.com")], True, "a dictionary forgets one of two: which one was signed, nobody knows"),
+        ([("shop", SHOP), ("note", "a b+c")], False, "Shopify's maintained library writes a space as %20, this one as it is"),
+    ],
+)
+def test_where_query_verdicts_differ_from_shopifyapi(old_library: ModuleType, query: list[tuple[str, str]], theirs: bool, why: str) -> None:
+    """Ours is the stricter one, or the one that Shopify's servers agree with."""
+    values = dict(query)
+    message = "&".join(f"{name}={quote(value, safe='')}" for name, value in sorted(values.items()))
+    pairs = [*query, ("hmac", hmac.digest(b"hush", message.encode(), "sha256").hex())]
+    assert old_library.Session.validate_hmac(dict(pairs)) is theirs, why
+    assert verify_query(pairs, [b"hush"]) is not theirs, why
+
+
+def test_a_signature_outside_ascii_is_a_verdict_with_us_and_a_crash_with_shopifyapp() -> None:
+    """Anybody could make a door that stands on it answer 500."""
+    app = shopify_app.ShopifyApp(client_id="client-id-123", client_secret="hush")
+    headers: Any = {"x-shopify-hmac-sha256": "é", "x-shopify-topic": "checkouts/update", "x-shopify-shop-domain": SHOP}
+    with pytest.raises(TypeError):
+        app.verify_webhook_req({"method": "POST", "url": "https://connector.example/", "headers": headers, "body": BODY})
+    raw = {name.encode(): value.encode() for name, value in headers.items()}
+    with pytest.raises(BadSignature):
+        verify_webhook(raw, BODY.encode(), [b"hush"])
+
+
+@pytest.mark.parametrize("domain", ["evil.example", "", "ATELIER.myshopify.com"])
+def test_shopifyapp_believes_any_shop_that_the_unsigned_header_names(domain: str) -> None:
+    """The header is only a claim: with us the shop must be one that installed the app, which the door looks up."""
+    app = shopify_app.ShopifyApp(client_id="client-id-123", client_secret="hush")
+    digest = base64.b64encode(hmac.digest(b"hush", BODY.encode(), "sha256")).decode()
+    headers: Any = {"x-shopify-hmac-sha256": digest, "x-shopify-topic": "checkouts/update", "x-shopify-shop-domain": domain}
+    assert app.verify_webhook_req({"method": "POST", "url": "https://connector.example/", "headers": headers, "body": BODY}).ok
+    meta = verify_webhook({name.encode(): value.encode() for name, value in headers.items()}, BODY.encode(), [b"hush"])
+    assert meta.shop_ref == domain.lower()
 
 
 def test_shopifyapi_signs_the_query_as_urlencode_does(old_library: ModuleType) -> None:

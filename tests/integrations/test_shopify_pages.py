@@ -2,7 +2,8 @@
 
 import pytest
 
-from connector.platforms import TransientError
+from connector.canonical import Resource
+from connector.platforms import PayloadError, TransientError
 from tests.integrations.shopify_answers import ACCESS, SINCE, Shop, line, nodes, order, orders, page, product, variant
 
 NO_PAGES: list[object] = [
@@ -89,3 +90,56 @@ class TestPagesOfAnotherShape:
             Shop(orders(order(lineItems=page([line(1)], "c1"))), {"data": {"order": None}, "errors": [UNKNOWN]}).platform.read_orders_since(
                 ACCESS, SINCE
             )
+
+    def test_nor_has_one_that_we_may_not_see_any_more(self) -> None:
+        denied = {"message": "Access denied", "extensions": {"code": "ACCESS_DENIED"}, "path": ["order"]}
+        with pytest.raises(TransientError):
+            Shop(orders(order(lineItems=page([line(1)], "c1"))), {"data": {"order": None}, "errors": [denied]}).platform.read_orders_since(
+                ACCESS, SINCE
+            )
+
+    def test_an_order_that_makes_no_sense_is_not_left_out_in_silence(self) -> None:
+        with pytest.raises(PayloadError) as caught:
+            Shop(orders(order(1), order(2, totalPriceSet=None))).platform.read_orders_since(ACCESS, SINCE)
+        assert caught.value.reason == "missing_total"
+
+
+class TestListsOfAnotherShape:
+    @pytest.mark.parametrize("odd", NO_PAGES)
+    @pytest.mark.parametrize(
+        ("what", "root"),
+        [
+            (Resource.ORDER, "orders"),
+            (Resource.CUSTOMER, "customers"),
+            (Resource.PRODUCT, "products"),
+            (Resource.CHECKOUT, "abandonedCheckouts"),
+            (Resource.DISCOUNT_CODE, "discountNodes"),
+        ],
+    )
+    def test_are_not_a_shop_in_which_nothing_changed(self, what: Resource, root: str, odd: object) -> None:
+        for data in ({root: odd}, {}, {"other": page([])}):
+            reads = Shop({"data": data}).platform.reads
+            assert reads is not None
+            with pytest.raises(TransientError):
+                reads.changes(ACCESS, what, SINCE)
+
+    @pytest.mark.parametrize(
+        "name", ["checkoutToken", "cartToken", "cancelledAt", "test", "updatedAt", "createdAt", "displayFinancialStatus"]
+    )
+    def test_an_order_without_what_decides_anything_is_no_order(self, name: str) -> None:
+        """Null is an answer, absence is another question's: an order without link would be nobody's, one without a mark genuine."""
+        node = order()
+        del node[name]
+        with pytest.raises(TransientError):
+            Shop(orders(node)).platform.read_orders_since(ACCESS, SINCE)
+
+    @pytest.mark.parametrize("cursor", ["c1", None])
+    def test_a_list_that_leads_back_to_where_it_came_from_is_no_end(self, cursor: str | None) -> None:
+        reads = Shop({"data": {"orders": {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": cursor}}}}).platform.reads
+        assert reads is not None
+        with pytest.raises(TransientError):
+            reads.changes(ACCESS, Resource.ORDER, SINCE, None, cursor)
+
+    def test_pages_that_go_round_in_circles_end(self) -> None:
+        with pytest.raises(TransientError):
+            Shop(*(orders(order(), cursor=cursor) for cursor in ("c1", "c2") * 50)).platform.read_orders_since(ACCESS, SINCE)

@@ -10,7 +10,26 @@ from typing import Any
 import httpx2
 import pytest
 
-from connector.canonical import Checkout, Customer, Event, Order, PaymentState, Phone, Removed, Resource, Stage, Uninstalled
+from connector.canonical import (
+    Checkout,
+    ConsentChanged,
+    ConsentState,
+    Customer,
+    DataRequested,
+    Event,
+    Order,
+    PaymentState,
+    PersonRedacted,
+    Phone,
+    Removed,
+    Resource,
+    ScopesChanged,
+    ShopRedacted,
+    Stage,
+    Stale,
+    StockMoved,
+    Uninstalled,
+)
 from connector.config import Settings
 from connector.platforms import (
     Access,
@@ -23,9 +42,10 @@ from connector.platforms import (
     ThrottledError,
 )
 from integrations.shopify.adapter import ShopifyPlatform
-from integrations.shopify.client import exchange_code
+from integrations.shopify.client import Client
 from integrations.shopify.events import COMPLIANCE_TOPICS, TOPICS, parse
 from integrations.shopify.install import read_shop
+from integrations.shopify.oauth import exchange_code
 from integrations.shopify.signature import verify_query, verify_webhook
 from integrations.transport import Transport
 
@@ -52,18 +72,51 @@ def platform(status: int, body: object) -> ShopifyPlatform:
     return ShopifyPlatform(Transport(inner=httpx2.MockTransport(lambda _: httpx2.Response(status, json=body))), Settings())
 
 
+MEANINGS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("checkouts", "carts"), Checkout),
+    **dict.fromkeys(("customers_email_marketing_consent", "customers_marketing_consent"), (ConsentChanged, Stale)),
+    **dict.fromkeys(("products", "discounts"), Stale),
+    "orders": Order,
+    "customers": Customer,
+    "inventory_levels": StockMoved,
+}
+OF_TOPIC: dict[str, type | tuple[type, ...]] = {
+    "app/uninstalled": Uninstalled,
+    "app/scopes_update": ScopesChanged,
+    "customers/data_request": DataRequested,
+    "customers/redact": PersonRedacted,
+    "shop/redact": ShopRedacted,
+}
+
+
 @pytest.mark.parametrize("entry", KNOWN, ids=lambda entry: entry["file"])
 def test_every_recorded_body_of_a_known_topic_means_something(entry: dict[str, str]) -> None:
-    kinds = {"checkouts": Checkout, "carts": Checkout, "orders": Order, "customers": Customer, "app": Uninstalled}
-    found = events(entry["file"], entry["topic"])
-    expected = Removed if entry["topic"].endswith("/delete") else kinds[entry["topic"].split("/")[0]]
+    topic = entry["topic"]
+    found = events(entry["file"], topic)
+    if b"DiscountAutomaticNode" in (RECORDED / entry["file"]).read_bytes():
+        assert found == [], "an automatic discount has no code"
+        return
+    expected = OF_TOPIC.get(topic) or (Removed if topic.endswith("/delete") else MEANINGS[topic.split("/")[0]])
     assert isinstance(found[0], expected)
     assert all(isinstance(event, Customer) for event in found[1:])
 
 
 def test_the_recorded_set_holds_every_family_of_topics() -> None:
-    assert {entry["topic"].split("/")[0] for entry in KNOWN} == {"checkouts", "carts", "orders", "customers", "app"}
+    families = {entry["topic"].split("/")[0] for entry in KNOWN}
+    assert families >= {*MEANINGS, "app"}
     assert {entry["topic"] for entry in BODIES} >= COMPLIANCE_TOPICS
+
+
+def test_the_documented_consents_and_hints() -> None:
+    assert events("webhook.customers_marketing_consent_update.doc.json", "customers_marketing_consent/update") == [
+        Stale(Resource.CUSTOMER, "706405506930370084", AT)
+    ]
+    (consent,) = events("webhook.customers_email_marketing_consent_update.doc.json", "customers_email_marketing_consent/update")
+    assert isinstance(consent, ConsentChanged)
+    assert (consent.address, consent.consent.state) == ("bob@biller.com", ConsentState.UNKNOWN)
+    assert events("webhook.products_update.doc.json", "products/update") == [Stale(Resource.PRODUCT, "788032119674292922", AT)]
+    assert events("webhook.discounts_redeemcode_added.doc.json", "discounts/redeemcode_added") == [Stale(Resource.DISCOUNT_CODE, "1", AT)]
+    assert events("webhook.inventory_levels_update.doc.json", "inventory_levels/update") == [StockMoved("271878346596884015", AT)]
 
 
 def test_signed_examples_verify_and_no_other_body_does() -> None:
@@ -147,7 +200,7 @@ def test_the_listed_products_and_orders() -> None:
 
 def test_the_shop_and_its_scopes() -> None:
     transport = Transport(inner=httpx2.MockTransport(lambda _: httpx2.Response(200, json=load("graphql.shop_and_scopes.json"))))
-    profile, scopes = read_shop(transport, ACCESS)
+    profile, scopes = read_shop(Client(transport), ACCESS)
     assert (profile.name, profile.currency, profile.timezone, profile.platform_shop_id) == (
         "Example Shop",
         "USD",

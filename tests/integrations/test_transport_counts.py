@@ -5,7 +5,7 @@ import pytest
 
 from connector.metrics import Metrics
 from connector.platforms import Access, ThrottledError, TransientError
-from integrations.shopify.client import query
+from integrations.shopify.client import Client
 from integrations.transport import Transport
 
 ACCESS = Access(1, "demo.myshopify.com", {"access_token": "shpat_of_this_test"})
@@ -62,7 +62,7 @@ def test_a_throttle_in_the_body_of_a_good_answer_counts_as_one() -> None:
     body = {"errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}]}
     metrics, transport = counted(httpx2.Response(200, json=body))
     with pytest.raises(ThrottledError) as caught:
-        query(transport, ACCESS, "read_products", "{ shop { name } }", {}, dict)
+        Client(transport).query(ACCESS, "read_products", "{ shop { name } }", {}, dict)
     assert metrics.throttles.values() == {("shopify", "read_products"): 1}
     assert metrics.throttle_seconds.value("shopify") == caught.value.retry_after
     transport.close()

@@ -6,12 +6,16 @@ from datetime import datetime
 import pytest
 
 from connector.rules.automations import (
+    MOST_LOOKS,
+    MOST_TURNS,
     AutomationFacts,
     CheckoutFacts,
     Outcome,
     Reason,
     ShopFacts,
+    StoreFacts,
     Verdict,
+    decide_by_store,
     decide_enrollment,
     decide_sending,
 )
@@ -138,3 +142,24 @@ def test_switching_on_again_does_not_revive_what_was_queued() -> None:
     assert send(automation=again, enrolled_at=at(60), now=at(80)) == Verdict(Outcome.STOP, Reason.AUTOMATION_OFF)
     assert send(automation=replace(again, activated_at=None), now=at(80)).reason is Reason.AUTOMATION_OFF
     assert send(automation=again, enrolled_at=at(70), now=at(80)).outcome is Outcome.GO
+
+
+@pytest.mark.parametrize(
+    ("store", "looks", "verdict"),
+    [
+        (StoreFacts(), 0, Verdict(Outcome.GO, Reason.SENDING)),
+        (StoreFacts(is_purchased=True), 0, Verdict(Outcome.STOP, Reason.PURCHASED)),
+        (StoreFacts(is_sold_out=True), 0, Verdict(Outcome.STOP, Reason.SOLD_OUT)),
+        (StoreFacts(is_purchased=True, is_sold_out=True), 0, Verdict(Outcome.STOP, Reason.PURCHASED)),
+        (StoreFacts(has_answered=False), 0, Verdict(Outcome.WAIT, Reason.STORE_SILENT, at(1))),
+        (StoreFacts(has_answered=False), MOST_LOOKS - 1, Verdict(Outcome.WAIT, Reason.STORE_SILENT, at(1))),
+        (StoreFacts(has_answered=False), MOST_LOOKS, Verdict(Outcome.GO, Reason.SENDING)),
+        (StoreFacts(has_answered=False, retry_seconds=30), MOST_LOOKS, Verdict(Outcome.WAIT, Reason.STORE_SILENT, at(0.5))),
+        (StoreFacts(has_answered=False, retry_seconds=0), 0, Verdict(Outcome.WAIT, Reason.STORE_SILENT, at(1 / 60))),
+        (StoreFacts(has_answered=False, retry_seconds=600), MOST_TURNS - 1, Verdict(Outcome.WAIT, Reason.STORE_SILENT, at(1))),
+        (StoreFacts(has_answered=False, retry_seconds=1), MOST_TURNS, Verdict(Outcome.GO, Reason.SENDING)),
+        (StoreFacts(has_answered=False, is_sold_out=True), 0, Verdict(Outcome.STOP, Reason.SOLD_OUT)),
+    ],
+)
+def test_the_stores_own_word_decides_last(store: StoreFacts, looks: int, verdict: Verdict) -> None:
+    assert decide_by_store(store, looks, at(0)) == verdict

@@ -14,6 +14,7 @@ MEMBERS = {
     "members": (True, False, False),
     "keys": (True, False, False),
     "audit": (True, False, False),
+    "privacy": (True, False, False),
 }
 STAFF = {
     # right: viewer, support, admin

@@ -1,0 +1,117 @@
+"""
+The GraphQL documents about discount codes; valid on 2026-10, none names a deprecated field.
+
+A discount is named by `gid://shopify/DiscountCodeNode/N` when it is changed and by `gid://shopify/DiscountNode/N` in lists: the number is
+the same. Costs (object 1, connection 2 + its nodes, mutation 10) are a few points each, but for lists: 20 discounts are about 300.
+"""
+
+CODE_PAGE = 20
+BULK = 250
+"""Shopify takes so many unique codes at once."""
+OWNERS_AT_ONCE = 25
+
+_COMMON = """
+title status startsAt endsAt updatedAt usageLimit appliesOncePerCustomer asyncUsageCount
+codesCount { count }
+codes(first: 1) { nodes { code } }
+context { __typename }
+"""
+_MINIMUM = """
+minimumRequirement {
+  __typename
+  ... on DiscountMinimumSubtotal { greaterThanOrEqualToSubtotal { amount currencyCode } }
+}
+"""
+KINDS = f"""
+__typename
+... on DiscountCodeBasic {{
+  {_COMMON} {_MINIMUM}
+  customerGets {{
+    appliesOnOneTimePurchase
+    items {{ __typename }}
+    value {{
+      __typename
+      ... on DiscountPercentage {{ percentage }}
+      ... on DiscountAmount {{ amount {{ amount currencyCode }} }}
+    }}
+  }}
+}}
+... on DiscountCodeFreeShipping {{ {_COMMON} {_MINIMUM} appliesOnOneTimePurchase destinationSelection {{ __typename }} }}
+... on DiscountCodeBxgy {{ {_COMMON} }}
+... on DiscountCodeApp {{ {_COMMON} }}
+"""
+_CHANGED = f"codeDiscountNode {{ id codeDiscount {{ {KINDS} }} }} userErrors {{ field code message }}"
+
+CODE = f"""
+query DiscountOfCode($code: String!) {{
+  codeDiscountNodeByCode(code: $code) {{ id codeDiscount {{ {KINDS} }} }}
+}}
+"""
+
+DISCOUNT = f"""
+query DiscountByGid($ids: [ID!]!) {{
+  nodes(ids: $ids) {{ id ... on DiscountCodeNode {{ codeDiscount {{ {KINDS} }} }} }}
+}}
+"""
+
+DISCOUNTS = f"""
+query DiscountsWithCodes($first: Int!, $after: String, $query: String!) {{
+  discountNodes(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
+    pageInfo {{ hasNextPage endCursor }}
+    nodes {{ id discount {{ {KINDS} }} }}
+  }}
+}}
+"""
+
+OWNERS = f"""
+query OwnersOfCodes({", ".join(f"$c{place}: String!" for place in range(OWNERS_AT_ONCE))}) {{
+  {" ".join(f"c{place}: codeDiscountNodeByCode(code: $c{place}) {{ id }}" for place in range(OWNERS_AT_ONCE))}
+}}
+"""
+
+CREATE_BASIC = f"""
+mutation CreateBasicCode($discount: DiscountCodeBasicInput!) {{
+  discountCodeBasicCreate(basicCodeDiscount: $discount) {{ {_CHANGED} }}
+}}
+"""
+
+CREATE_FREE_SHIPPING = f"""
+mutation CreateFreeShippingCode($discount: DiscountCodeFreeShippingInput!) {{
+  discountCodeFreeShippingCreate(freeShippingCodeDiscount: $discount) {{ {_CHANGED} }}
+}}
+"""
+
+ACTIVATE = """
+mutation ActivateCode($id: ID!) {
+  discountCodeActivate(id: $id) { codeDiscountNode { id } userErrors { field code message } }
+}
+"""
+
+DEACTIVATE = """
+mutation DeactivateCode($id: ID!) {
+  discountCodeDeactivate(id: $id) { codeDiscountNode { id } userErrors { field code message } }
+}
+"""
+
+DELETE = """
+mutation DeleteCode($id: ID!) {
+  discountCodeDelete(id: $id) { deletedCodeDiscountId userErrors { field code message } }
+}
+"""
+
+ADD_CODES = """
+mutation AddCodes($discountId: ID!, $codes: [DiscountRedeemCodeInput!]!) {
+  discountRedeemCodeBulkAdd(discountId: $discountId, codes: $codes) { bulkCreation { id done } userErrors { field code message } }
+}
+"""
+
+ADDED = "query CodesAdded($id: ID!) { discountRedeemCodeBulkCreation(id: $id) { done importedCount failedCount } }"
+
+ADDED_CODES = """
+query CodesOfAddition($id: ID!) {
+  discountRedeemCodeBulkCreation(id: $id) {
+    done importedCount failedCount
+    codes(first: 250) { nodes { code discountRedeemCode { id } errors { code message } } }
+  }
+}
+"""
