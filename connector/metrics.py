@@ -158,6 +158,14 @@ class Metrics:
             "connector_leases_expired_total", "Messages whose sender vanished in mid-send; their outcome is unknown."
         )
     )
+    silent_topics: Counter = field(
+        default_factory=lambda: Counter(
+            "connector_topics_silent_total",
+            "How often a topic of a shop was found silent though something changed.",
+            "platform",
+            "topic",
+        )
+    )
     last_sweep: Gauge = field(
         default_factory=lambda: Gauge(
             "connector_last_sweep_success_timestamp_seconds", "When this process last looked for due work and succeeded."
@@ -191,7 +199,8 @@ class Metrics:
 
     def families(self) -> list[Family]:
         """All of it, as it stands now."""
-        own = (self.calls, self.call_seconds, self.throttles, self.throttle_seconds, self.messages, self.deliveries, self.expired_leases)
+        calls = (self.calls, self.call_seconds, self.throttles, self.throttle_seconds)
+        own = (*calls, self.messages, self.deliveries, self.expired_leases, self.silent_topics)
         found = [_build(), gauge("process_start_time_seconds", "When this process started.", self._started_at)]
         found += [part.family() for part in (*own, self.last_sweep)]
         return found + [family for source in self._sources for family in source()]

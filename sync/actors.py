@@ -8,7 +8,7 @@ import structlog
 from dramatiq.middleware import Interrupt
 
 from connector.store.db import Wake
-from sync import abandon, apply, post, products, send
+from sync import abandon, access, apply, erase, listening, post, products, rereads, send
 from sync.jobs import QUEUE_OF, Job
 from sync.services import Services
 
@@ -24,6 +24,10 @@ WORK: dict[Job, Callable[[Services, int], object]] = {
     Job.PRODUCTS: products.read_missing,
     Job.SEND: send.send_messages,
     Job.POST: post.post_mails,
+    Job.RENEW: access.renew,
+    Job.LISTEN: listening.listen,
+    Job.ERASE: erase.erase,
+    Job.REREAD: rereads.reread,
 }
 
 

@@ -9,7 +9,7 @@ quarantined after five tries. Trouble of the database's own counts against no de
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -17,15 +17,28 @@ from typing import Any, TypeVar, cast
 
 import structlog
 
-from connector.canonical import Channel, Checkout, Customer, Event, Order, Product, Removed, Resource, Uninstalled
+from connector.canonical import (
+    Channel,
+    Checkout,
+    ConsentChanged,
+    Customer,
+    CustomerMerged,
+    Event,
+    Order,
+    Product,
+    Removed,
+    Resource,
+    Uninstalled,
+)
 from connector.metrics import CANCELLED
 from connector.platforms import DeliveryContext, PayloadError, Platform
 from connector.rules.automations import Reason
-from connector.store import automations, checkouts, deliveries, people, records, removals, shops
+from connector.store import automations, checkouts, deliveries, merges, people, products, records, removals, shops
 from connector.store.checkouts import Touched
 from connector.store.db import Session, app_now, is_passing, run, wake_after_commit
 from connector.store.deliveries import Outcome, Pending
 from connector.store.work import LeasedShop, lease_inbox
+from sync import news, privacy
 from sync.jobs import Job
 from sync.services import Services
 
@@ -34,6 +47,8 @@ BATCH = 1000
 """The more at once, the more versions of one checkout are written as one row; this many still take a fifth of a second."""
 TURN_SECONDS = 0.1
 """So long a shop may go on with what came meanwhile, before others have their turn; a batch that was begun is finished."""
+_RECORDS = frozenset({Checkout, Customer, Order, Uninstalled})
+"""What `save` writes by itself; only a batch that tells something else costs a look at that."""
 E = TypeVar("E")
 
 log = structlog.get_logger()
@@ -56,8 +71,12 @@ class Batch:
         self.outcomes.append(Outcome(delivery_id, "applied"))
         self.events[delivery_id] = events
         if is_new:
-            for event in events:
-                self.told[type(event)].append(event)
+            self.tell(events)
+
+    def tell(self, events: Iterable[Event]) -> None:
+        """Events, whoever told them."""
+        for event in events:
+            self.told[type(event)].append(event)
 
     def of(self, kind: type[E]) -> list[E]:
         """All events of one kind."""
@@ -159,26 +178,29 @@ def _apply(session: Session, services: Services, shop: LeasedShop, pending: Sequ
     batch = understand(services.platforms[shop.platform], shop, pending)
     cancelled = save(session, services, shop, batch)
     deliveries.mark(session, batch.outcomes)
+    privacy.sift_raw(session, services.vault, shop.id, pending, batch.events)
     session.info[CANCELLED] = session.info.get(CANCELLED, 0) + cancelled
     return batch.outcomes
 
 
 def understand(platform: Platform, shop: LeasedShop, pending: Sequence[Pending]) -> Batch:
-    """What a shop's deliveries mean; nothing is written. After an uninstall only farewell topics are applied."""
+    """What a shop's deliveries mean; nothing is written. After an uninstall only farewells and privacy requests are applied."""
     batch = Batch()
     heard: dict[tuple[str, datetime, bool], tuple[bytes, list[Event]]] = {}
     for delivery in pending:
-        if delivery.topic not in platform.topics:
+        is_request = delivery.topic in platform.compliance_topics
+        if delivery.topic not in platform.topics and not is_request:
             batch.outcomes.append(Outcome(delivery.id, "no_meaning_yet"))
-        elif shop.state == "uninstalled" and delivery.topic not in platform.farewell_topics:
+        elif shop.state == "uninstalled" and delivery.topic not in platform.farewell_topics and not is_request:
             batch.outcomes.append(Outcome(delivery.id, "after_uninstall"))
         else:
             at = delivery.triggered_at or delivery.received_at
             slot = delivery.topic, at, delivery.triggered_at is None
             body, events = heard.get(slot, (None, []))
             if body != delivery.body:
+                context = DeliveryContext(delivery.topic, at, shop.country, delivery.triggered_at, shop.domain)
                 try:
-                    events = platform.parse(DeliveryContext(delivery.topic, at, shop.country, delivery.triggered_at), delivery.body)
+                    events = platform.parse(context, delivery.body)
                 except PayloadError as error:
                     log.info("delivery.quarantined", delivery_id=delivery.id, topic=delivery.topic, reason=error.reason)
                     batch.outcomes.append(Outcome(delivery.id, "quarantined", error.reason))
@@ -194,31 +216,49 @@ def save(session: Session, services: Services, shop: LeasedShop, batch: Batch) -
 
     Returns how many queued messages were cancelled.
     """
+    privacy.sift(session, services.vault, shop.id, batch.told, batch.events)
     customers, started, orders = batch.of(Customer), batch.of(Checkout), batch.of(Order)
     contact_ids = people.save_contacts(session, shop.account_id, [*customers, *started, *orders])
     customer_ids = records.save_customers(session, shop.id, customers, contact_ids)
-    people.save_consents(session, shop.id, people.consent_words([*customers, *started]))
-    if products := batch.of(Product):
-        records.save_products(session, shop.id, products, app_now(session))
+    people.save_consents(session, shop.id, people.consent_words([*customers, *started, *batch.of(ConsentChanged)]))
+    if read := batch.of(Product):
+        products.save_products(session, shop.id, read, app_now(session))
     touched = records.save_checkouts(session, shop, started)
     order_ids = records.save_orders(session, shop.id, orders)
-    gone = batch.of(Removed)
-    if gone or removals.speaks_of(session, shop.id, [*customers, *started, *orders]):
-        removals.save_removals(session, shop.id, gone)
-        written = {Resource.CHECKOUT: list(touched), Resource.ORDER: order_ids, Resource.CUSTOMER: customer_ids}
-        for checkout_id in removals.settle_removals(session, shop.id, gone, written):
-            touched[checkout_id] = Touched(touched[checkout_id].last_activity_at if checkout_id in touched else None, None)
+    if Removed in batch.told or CustomerMerged in batch.told or removals.speaks_of(session, shop.id, [*customers, *started, *orders]):
+        order_ids = _settle_gone(session, shop, batch, touched, customer_ids, order_ids)
     affected = {*touched, *checkouts.matching_checkouts(session, shop.id, order_ids)}
     standings = checkouts.settle(session, shop, affected, touched)
     cancelled = automations.decide_ended(session, shop.id, standings.converted, Reason.PURCHASED)
     cancelled += automations.decide_ended(session, shop.id, standings.ended, Reason.CLOSED)
     _remember_people(session, services, shop.id, batch)
-    if records.names_unknown_products(session, shop.id, started):
+    if batch.told.keys() - _RECORDS:
+        news.take_in(session, services, shop, batch.told)
+    if products.names_unknown_products(session, shop.id, started):
         wake_after_commit(session, Job.PRODUCTS.value, shop.id)
+    privacy.keep(session, services.vault, shop.id, batch.events)
     for farewell in batch.of(Uninstalled):
         if shops.uninstall(session, shop.id, farewell.at):
             cancelled += automations.decide_disconnected(session, shop.id)
     return cancelled
+
+
+def _settle_gone(
+    session: Session, shop: LeasedShop, batch: Batch, touched: dict[int, Touched], customer_ids: list[int], order_ids: list[int]
+) -> list[int]:
+    """
+    What is removed, and customers that became one: their checkouts and orders are the kept customer's from now on.
+
+    Adds the checkouts concerned to `touched`; returns the orders whose rows changed, with those of `order_ids`.
+    """
+    merged = batch.of(CustomerMerged)
+    gone = [*batch.of(Removed), *merges.save_merges(session, shop.id, merged)]
+    moved, moved_orders = merges.settle_merges(session, shop.id, merged, [*batch.of(Checkout), *batch.of(Order)])
+    removals.save_removals(session, shop.id, gone)
+    written = {Resource.CHECKOUT: list(touched), Resource.ORDER: order_ids, Resource.CUSTOMER: customer_ids}
+    for checkout_id in {*removals.settle_removals(session, shop.id, gone, written), *moved}:
+        touched[checkout_id] = Touched(touched[checkout_id].last_activity_at if checkout_id in touched else None, None)
+    return sorted({*order_ids, *moved_orders})
 
 
 def _remember_people(session: Session, services: Services, shop_id: int, batch: Batch) -> None:
@@ -228,6 +268,5 @@ def _remember_people(session: Session, services: Services, shop_id: int, batch: 
 
     hashes: dict[int, set[bytes]] = {}
     for events in {id(events): events for events in batch.events.values()}.values():
-        told = [event for event in events if isinstance(event, Customer | Checkout | Order)]
-        hashes[id(events)] = {hashed(*fact) for event in told for fact in people.person_facts(event)}
+        hashes[id(events)] = {hashed(*fact) for event in events for fact in people.person_facts(event)}
     people.save_delivery_people(session, shop_id, {delivery_id: hashes[id(events)] for delivery_id, events in batch.events.items()})

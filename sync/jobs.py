@@ -11,6 +11,10 @@ class Job(StrEnum):
     ABANDON = "mark_abandoned"
     SEND = "send_messages"
     POST = "post_mails"
+    RENEW = "renew_access"
+    LISTEN = "listen"
+    ERASE = "erase_people"
+    REREAD = "reread_records"
 
 
 class Queue(StrEnum):
@@ -28,6 +32,10 @@ QUEUE_OF = {
     Job.APPLY: Queue.INBOUND,
     Job.ABANDON: Queue.INBOUND,
     Job.PRODUCTS: Queue.STORES,
+    Job.RENEW: Queue.STORES,
+    Job.LISTEN: Queue.STORES,
+    Job.ERASE: Queue.STORES,
+    Job.REREAD: Queue.STORES,
     Job.SEND: Queue.OUTBOUND,
     Job.POST: Queue.OUTBOUND,
 }

@@ -16,6 +16,7 @@ from connector.messages.letters import notice_letter
 from connector.messages.reminder import mailbox
 from connector.store import system_mails
 from connector.store.db import app_now, wake_after_commit
+from connector.store.notices import Cause
 from connector.store.system_mails import ClaimedMail, NoticeMail, SystemMail
 from sync.jobs import Job
 from sync.services import Services
@@ -78,7 +79,8 @@ def _compose(services: Services, claimed: ClaimedMail) -> Envelope:
 
 def _write_notice(services: Services, notice: NoticeMail) -> SystemMail:
     settings = services.settings
-    url = settings.browser_url(f"{settings.public_url.rstrip('/')}/app/shops/{notice.shop_public_id}")
+    page = "privacy" if notice.cause == Cause.DATA_REQUEST_READY else f"shops/{notice.shop_public_id}"
+    url = settings.browser_url(f"{settings.public_url.rstrip('/')}/app/{page}")
     letter = notice_letter(notice.cause, notice.shop_name, url, notice.language)
     return SystemMail(notice.to, letter.subject, letter.text, letter.html, mailbox("", settings.mail_from))
 

@@ -4,9 +4,9 @@ import structlog
 
 from connector.errors import NotFound
 from connector.platforms import AccessLost, PlatformError, ThrottledError, TransientError
-from connector.store import records, shops
+from connector.store import products, shops
 from connector.store.db import Wake, app_now
-from sync.access import open_access, report_loss
+from sync.access import call_shop
 from sync.jobs import Job
 from sync.services import Services
 
@@ -27,33 +27,23 @@ def read_missing(services: Services, shop_id: int) -> int:
         return 0
     with services.db.transaction(shop=shop_id) as session:
         shop = shops.get_shop(session, shop_id)
-        missing = records.unknown_product_ids(session, shop_id, BATCH)
+        missing = products.unknown_product_ids(session, shop_id, BATCH)
         if not missing or shop.state != "connected":
             return 0
     platform = services.platforms[shop.platform]
     try:
-        access = open_access(services, shop_id)
+        found = call_shop(services, shop_id, lambda access: platform.read_products(access, missing))
     except ThrottledError as error:
         return _pause(services, wake, error)
-    except (NotFound, PlatformError) as error:
-        log.info("products.no_access", shop_id=shop_id, error=type(error).__name__)
-        return 0
-    try:
-        products = platform.read_products(access, missing)
-    except ThrottledError as error:
-        return _pause(services, wake, error)
-    except TransientError as error:
-        log.info("products.later", shop_id=shop_id, call=error.call, status=error.status)
-        return 0
-    except AccessLost as error:
-        report_loss(services, shop_id, error)
+    except (NotFound, TransientError, AccessLost) as error:
+        log.info("products.later", shop_id=shop_id, error=type(error).__name__)
         return 0
     except PlatformError as error:
         log.warning("products.not_read", shop_id=shop_id, call=error.call, status=error.status, error=type(error).__name__)
         return 0
     with services.db.transaction(shop=shop_id) as session:
-        records.save_products(session, shop_id, products, app_now(session))
-    return len(products)
+        products.save_products(session, shop_id, found, app_now(session))
+    return len(found)
 
 
 def _pause(services: Services, wake: Wake, error: ThrottledError) -> int:

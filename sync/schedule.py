@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 import structlog
 
-from sync import sweep
+from sync import access, erase, listening, sweep
 from sync.services import Services
 
 EXPIRE_SECONDS = 5.0
 PRODUCTS_SECONDS = 30.0
 CLEAN_SECONDS = 600.0
 FORGET_SECONDS = 60.0
+WEEKLY_SECONDS = 600.0
+LISTEN_SECONDS = 60.0
+PRIVACY_SECONDS = 600.0
 
 log = structlog.get_logger()
 
@@ -39,6 +42,9 @@ class Scheduler:
             _Turn(sweep.find_products, PRODUCTS_SECONDS),
             _Turn(sweep.clean, CLEAN_SECONDS),
             _Turn(sweep.forget, FORGET_SECONDS),
+            _Turn(access.weekly, WEEKLY_SECONDS),
+            _Turn(listening.ring, LISTEN_SECONDS),
+            _Turn(erase.watch, PRIVACY_SECONDS),
         ]
 
     def run(self) -> None:

@@ -1,13 +1,16 @@
 """
-Hand messages over: claim | call | record.
+Hand messages over: look | ask the store | claim | call | record.
 
-The claim looks at everything again, under locks, and commits before anything leaves. Plain SMTP is sent at most once: a
+Where a store can be asked, it is asked right before, without any lock: meanwhile the message is leased, and who dies leaves it to the
+next one. The claim looks at everything again, under locks, and commits before anything leaves. Plain SMTP is sent at most once: a
 hand-over whose end nobody knows stays `unknown` and is never repeated by itself. A refusal for now is tried again later.
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import structlog
 
@@ -16,12 +19,15 @@ from connector.errors import ConnectorError
 from connector.messages.envelope import Envelope, Handover, Sender, SendResult
 from connector.messages.reminder import ReminderContent, compose_reminder, mailbox, reminder_envelope
 from connector.metrics import CANCELLED
-from connector.rules.automations import Outcome, Reason, ShopFacts, decide_sending
+from connector.platforms import Reads
+from connector.rules.automations import Outcome, Reason, ShopFacts, StoreFacts, Verdict, decide_by_store, decide_sending
 from connector.store import automations, outgoing, people
+from connector.store.automation_tables import MessageRow
 from connector.store.automations import Decided
 from connector.store.checkouts import facts_of
 from connector.store.db import Session, app_now, wake_after_commit
-from connector.store.outgoing import Held
+from connector.store.outgoing import Held, LineView
+from sync.asking import Question, StoreWord, ask_store, note_unheard_order
 from sync.jobs import Job
 from sync.services import Services
 
@@ -59,9 +65,11 @@ def send_messages(services: Services, shop_id: int, limit: int = BATCH) -> int:
         return 0
     began, count = time.monotonic(), 0
     while count < limit and time.monotonic() - began < SLICE_SECONDS:
-        claimed = claim(services, shop_id)
+        claimed = _take_next(services, shop_id)
         if claimed is None:
             return count
+        if isinstance(claimed, Settled):
+            continue
         result, refusal = _hand_over(services.mail, services, claimed)
         _record(services, shop_id, claimed, result, refusal)
         count += 1
@@ -72,27 +80,72 @@ def send_messages(services: Services, shop_id: int, limit: int = BATCH) -> int:
 
 def claim(services: Services, shop_id: int) -> Claimed | None:
     """Take the shop's next message that may still be sent; those that may not are settled on the way. None when none is due."""
-    while True:
-        with services.db.transaction(shop=shop_id) as session:
-            held = outgoing.hold_next(session, shop_id)
-            if held is None:
-                return None
-            claimed = _decide(session, services, held)
-        if claimed is not None:
-            return claimed
-        if held.message.state == CANCELLED:
-            services.metrics.messages_cancelled(held.message.channel, 1)
+    while isinstance(found := _take_next(services, shop_id), Settled):
+        pass
+    return found
 
 
-def _decide(session: Session, services: Services, held: Held) -> Claimed | None:
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A message that does not leave now: by this verdict, which is written, or (None) because it is not ours any more."""
+
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """A message that may leave as far as we know. It is ours `until` then, while its store is asked without any lock."""
+
+    message_id: int
+    until: datetime
+    question: Question
+
+
+def _take_next(services: Services, shop_id: int) -> Claimed | Settled | None:
+    """The shop's next due message, claimed or settled; None if there is none."""
+    with services.db.transaction(shop=shop_id) as session:
+        held = outgoing.hold_next(session, shop_id)
+        if held is None:
+            return None
+        channel, reads = held.message.channel, services.platforms[held.shop.platform].reads
+        found = _decide(session, services, held, None, StoreWord()) if reads is None else _let_go(session, services, held)
+    if isinstance(found, LetGo):
+        assert reads is not None
+        found = _ask_and_claim(services, reads, shop_id, found)
+    if isinstance(found, Settled) and found.verdict is not None and found.verdict.outcome is Outcome.STOP:
+        services.metrics.messages_cancelled(channel, 1)
+    return found
+
+
+def _let_go(session: Session, services: Services, held: Held) -> LetGo | Settled:
+    now, message, checkout = app_now(session), held.message, held.checkout
+    address = _look(session, services, held, None, now)
+    if isinstance(address, Settled):
+        return address
+    assert message.id is not None
+    assert checkout.id is not None
+    lines = outgoing.load_lines(session, checkout.id)
+    wanted = tuple(dict.fromkeys((line.product_id, line.variant_id) for line in lines if line.product_id is not None))
+    question = Question(checkout.id, checkout.token, checkout.cart_token, checkout.created_at, wanted)
+    return LetGo(message.id, outgoing.mark_looked_at(message, now), question)
+
+
+def _ask_and_claim(services: Services, reads: Reads, shop_id: int, asked: LetGo) -> Claimed | Settled:
+    word = ask_store(services, reads, shop_id, asked.question)
+    with services.db.transaction(shop=shop_id) as session:
+        held = outgoing.hold_again(session, shop_id, asked.message_id, asked.question.checkout_id)
+        return Settled() if held is None else _decide(session, services, held, asked.until, word)
+
+
+def _look(session: Session, services: Services, held: Held, lease: datetime | None, now: datetime) -> str | Settled:
+    """The address the message may go to by all that we know; if it may not, that is written."""
     message, shop = held.message, held.shop
     assert shop.id is not None
     # Shoppers correct their address after the message was queued: the one it would go to now is what counts.
     address = held.checkout.email_norm or message.address
     people.lock_address(session, services.vault, shop.id, Channel.EMAIL, address, shared=True)
-    if not outgoing.still_queued(session, message):
-        return None
-    now = app_now(session)
+    if not outgoing.still_queued(session, message, lease):
+        return Settled()
     suppressed = people.suppressed_among(session, services.vault, shop.id, Channel.EMAIL, [address])
     verdict = decide_sending(
         facts_of(held.checkout),
@@ -102,27 +155,51 @@ def _decide(session: Session, services: Services, held: Held) -> Claimed | None:
         enrolled_at=message.queued_at,
         now=now,
     )
+    return address if verdict.outcome is Outcome.GO else _settle(session, message, verdict)
+
+
+def _decide(session: Session, services: Services, held: Held, lease: datetime | None, word: StoreWord) -> Claimed | Settled:
+    message, shop, now = held.message, held.shop, app_now(session)
+    assert shop.id is not None
+    address = _look(session, services, held, lease, now)
+    if isinstance(address, Settled):
+        return address
+    lines = [line for line in outgoing.load_lines(session, message.checkout_id) if (line.product_id, line.variant_id) not in word.gone]
+    store = StoreFacts(word.has_answered, is_purchased=word.order_id is not None, is_sold_out=not lines, retry_seconds=word.retry_seconds)
+    verdict = decide_by_store(store, message.looks, now)
+    if word.order_id is not None:
+        note_unheard_order(session, shop.id, word.order_id)
+    if verdict.outcome is not Outcome.GO:
+        message.looks += verdict.outcome is Outcome.WAIT
+        return _settle(session, message, verdict)
     automations.decide(session, shop.id, [Decided(message.checkout_id, message.automation_id, verdict.reason)])
-    if verdict.outcome is Outcome.STOP:
-        message.state, message.reason = CANCELLED, verdict.reason.value
-        return None
-    if verdict.outcome is Outcome.WAIT and verdict.at is not None:
-        message.due_at = verdict.at
-        return None
     message.address = address
     outgoing.mark_sending(message, now)
     session.flush()
-    return _claimed(session, services, held)
+    return _claimed(services, held, lines)
 
 
-def _claimed(session: Session, services: Services, held: Held) -> Claimed:
+def _settle(session: Session, message: MessageRow, verdict: Verdict) -> Settled:
+    """Write that a message does not leave, or not now, and why."""
+    automations.decide(session, message.shop_id, [Decided(message.checkout_id, message.automation_id, verdict.reason)])
+    message.lease_until = None
+    if verdict.outcome is Outcome.STOP:
+        message.state, message.reason = CANCELLED, verdict.reason.value
+    elif verdict.at is not None:
+        message.due_at = verdict.at
+    return Settled(verdict)
+
+
+def _claimed(services: Services, held: Held, lines: Sequence[LineView]) -> Claimed:
     message, checkout, shop = held.message, held.checkout, held.shop
     assert message.id is not None
     link, unsubscribe = (
         _public(services, f"/{door}/{token}") for door, token in (("r", message.link_token), ("u", message.unsubscribe_token))
     )
-    lines = outgoing.load_lines(session, message.checkout_id)
     content = outgoing.reminder_content(shop, checkout, lines, held.automation.extra_text, link_url=link, unsubscribe_url=unsubscribe)
+    if len(lines) < checkout.line_count:
+        # The checkout's own total counts what cannot be had any more.
+        content = replace(content, total=sum((line.total for line in lines), Decimal(0)))
     return Claimed(
         message_id=message.id,
         public_id=message.public_id,

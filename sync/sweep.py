@@ -6,7 +6,7 @@ found here.
 import structlog
 
 from connector.rules.automations import Reason
-from connector.store import automations, checkouts, clock, deliveries, outgoing, records, retention, system_mails
+from connector.store import automations, checkouts, clock, deliveries, outgoing, privacy, products, retention, system_mails, wanted
 from connector.store.automations import Decided
 from connector.store.db import Session, wake_after_commit
 from sync.jobs import Job
@@ -38,7 +38,10 @@ def _due(session: Session, services: Services) -> list[tuple[Job, int]]:
     due = [
         *((Job.APPLY, shop) for shop in deliveries.shops_with_pending(session, SHOPS_PER_SWEEP)),
         *((Job.ABANDON, shop) for shop in checkouts.shops_with_due(session, SHOPS_PER_SWEEP)),
+        *((Job.REREAD, shop) for shop in wanted.shops_with_due(session, SHOPS_PER_SWEEP)),
+        *((Job.ERASE, shop) for shop in privacy.shops_with_erasures(session, SHOPS_PER_SWEEP)),
     ]
+    due += [(Job.ERASE, 0)] if privacy.has_homeless(session) else []
     if services.mail is not None:
         due += [(Job.POST, 0)] if system_mails.has_due(session) else []
         due += [(Job.SEND, shop) for shop in outgoing.shops_with_due(session, SHOPS_PER_SWEEP)]
@@ -93,5 +96,5 @@ def forget(services: Services) -> int:
 def find_products(services: Services) -> None:
     """Ring for shops whose lines refer to products that could not be read before."""
     with services.db.system_transaction("products not read yet") as session:
-        for shop in records.shops_with_unknown_products(session, SHOPS_PER_SWEEP):
+        for shop in products.shops_with_unknown_products(session, SHOPS_PER_SWEEP):
             wake_after_commit(session, Job.PRODUCTS.value, shop)

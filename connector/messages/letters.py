@@ -48,7 +48,7 @@ ENGLISH: Mapping[str, str] = {
     "data_request_ready.subject": "A data request for {shop} is ready",
     "data_request_ready.headline": "A data request for {shop} is ready",
     "data_request_ready.intro": "A customer asked what is kept about them. The answer is ready for you to pass on.",
-    "data_request_ready.link": "Open {shop}",
+    "data_request_ready.link": "See the request",
     "test.note": "This is a test, sent to you only. No shopper gets it.",
 }
 
@@ -89,7 +89,7 @@ FRENCH: Mapping[str, str] = {
     "data_request_ready.subject": "Une demande d’accès aux données est prête pour {shop}",
     "data_request_ready.headline": "Une demande d’accès aux données est prête pour {shop}",
     "data_request_ready.intro": "Un client a demandé quelles données nous conservons à son sujet. La réponse est prête à être transmise.",
-    "data_request_ready.link": "Ouvrir {shop}",
+    "data_request_ready.link": "Voir la demande",
     "test.note": "Ceci est un test, envoyé à vous seul(e). Aucun client ne le reçoit.",
 }
 

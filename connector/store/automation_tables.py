@@ -117,6 +117,9 @@ class MessageRow(SQLModel, table=True):
     One message to one person; unique per enrollment, step and channel, so it cannot be sent twice.
 
     queued -> sending -> sent | queued again (refused for now) | refused | unknown; queued -> cancelled with a reason.
+
+    `lease_until`: until then it is somebody's: to hand over, or, while queued, to ask the store about. `looks`: how often it was put
+    back because the store did not answer.
     """
 
     __tablename__ = "messages"
@@ -145,6 +148,7 @@ class MessageRow(SQLModel, table=True):
     queued_at: datetime
     due_at: datetime
     attempts: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
+    looks: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
     lease_until: datetime | None = None
     handed_over_at: datetime | None = None
     clicked_at: datetime | None = None

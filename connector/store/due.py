@@ -9,7 +9,11 @@ from sqlmodel import Session
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Work that could be done now, and the next instant at which more falls due. `messages`, `sending`: mails of our own as well."""
+    """
+    Work that could be done now, and the next instant at which more falls due.
+
+    `messages`, `sending`: mails of our own as well. A message whose store is being asked counts as being sent.
+    """
 
     deliveries: int
     checkouts: int
@@ -29,9 +33,11 @@ def waiting(session: Session) -> Waiting:
         text("""
             select (select count(*) from deliveries where state = 'pending' and shop_id is not null),
                    (select count(*) from checkouts where due_at <= app_now()),
-                   (select count(*) from messages where state = 'queued' and due_at <= app_now())
+                   (select count(*) from messages
+                    where state = 'queued' and due_at <= app_now() and coalesce(lease_until, due_at) <= app_now())
                    + (select count(*) from system_mails where state = 'queued' and due_at <= app_now()),
-                   (select count(*) from messages where state = 'sending') + (select count(*) from system_mails where state = 'sending'),
+                   (select count(*) from messages where state = 'sending' or (state = 'queued' and lease_until > app_now()))
+                   + (select count(*) from system_mails where state = 'sending'),
                    least((select min(due_at) from checkouts where due_at > app_now()),
                          (select min(due_at) from messages where state = 'queued' and due_at > app_now()),
                          (select min(due_at) from system_mails where state = 'queued' and due_at > app_now()))

@@ -27,13 +27,16 @@ class Figures(Link):
         except (StoreUnavailable, RowRefused):
             await self.close()
             return silent()
-        pending, pending_age, quarantined, checkouts, checkouts_late, messages, messages_late, queued, sending = map(float, row)
+        pending, pending_age, quarantined, checkouts, checkouts_late, messages, messages_late, queued, sending, asked, overdue = map(
+            float, row
+        )
         return [
             _up(1.0),
             _gauge("deliveries_waiting", "Kept deliveries by stage, up to 10,000.", "stage", pending=pending, quarantined=quarantined),
             _gauge("deliveries_oldest_waiting_seconds", "How long the oldest of them waits.", "stage", pending=pending_age),
             _gauge("due", "What could be done now, up to 10,000.", "what", checkout=checkouts, message=messages),
             _gauge("due_lateness_seconds", "How long the oldest of it is overdue.", "what", checkout=checkouts_late, message=messages_late),
+            _gauge("privacy_requests", "Privacy requests that are not settled, up to 10,000.", "state", open=asked, overdue=overdue),
             _gauge("messages_open", "Messages that are not settled yet, up to 10,000.", "state", queued=queued, sending=sending),
         ]
 
@@ -74,6 +77,8 @@ select
     (select count(*) from (select 1 from messages where state = 'queued' and due_at <= now.at limit {MOST}) x),
     coalesce(extract(epoch from now.at - (select min(due_at) from messages where state = 'queued' and due_at <= now.at)), 0),
     (select count(*) from (select 1 from messages where state = 'queued' limit {MOST}) x),
-    (select count(*) from (select 1 from messages where state = 'sending' limit {MOST}) x)
+    (select count(*) from (select 1 from messages where state = 'sending' limit {MOST}) x),
+    (select count(*) from (select 1 from privacy_requests where state = 'open' limit {MOST}) x),
+    (select count(*) from (select 1 from privacy_requests where state = 'open' and due_at < now.at limit {MOST}) x)
 from now
 """

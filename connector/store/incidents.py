@@ -26,12 +26,15 @@ class PlatformSigns:
     """
     One platform: how many of its shops are installed, how many lost our access in the last hour, and, of the shops whose checkouts that
     fall due next name products (`asking`), how many still wait for a product after a quarter of an hour (`unread`).
+
+    `silent`: connected shops of which a topic keeps silent though something changed.
     """
 
     shops: int = 0
     lost: int = 0
     asking: int = 0
     unread: int = 0
+    silent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def read_platforms(session: Session) -> dict[str, PlatformSigns]:
     """Each platform that has shops."""
     _hurry(session)
     rows = session.execute(_PLATFORMS, {"lost": LOST_MINUTES, "unread": UNREAD_MINUTES, "most": MOST})
-    return {row.platform: PlatformSigns(row.shops, row.lost, row.asking, row.unread) for row in rows}
+    return {row.platform: PlatformSigns(row.shops, row.lost, row.asking, row.unread, row.silent) for row in rows}
 
 
 def _hurry(session: Session) -> None:
@@ -128,9 +131,12 @@ asking as (select shop_id, bool_or(not is_read) as is_unread from named group by
 lost as (
     select distinct n.shop_id from notices n, now
     where n.cause = 'needs_sign_in' and n.settled_at is null and n.at > now.at - make_interval(mins => :lost)
-)
+),
+silent as (select distinct shop_id from topic_health where silent_since is not null)
 select s.platform, count(*) as shops, count(lost.shop_id) as lost, count(asking.shop_id) as asking,
-    count(*) filter (where asking.is_unread) as unread
+    count(*) filter (where asking.is_unread) as unread,
+    count(silent.shop_id) filter (where s.state = 'connected') as silent
 from shops s left join asking on asking.shop_id = s.id and s.state = 'connected' left join lost on lost.shop_id = s.id
+    left join silent on silent.shop_id = s.id
 where s.state <> 'uninstalled' group by s.platform order by s.platform
 """)

@@ -93,21 +93,29 @@ def save(
     platform: str,
     installation: Installation,
     *,
-    state: str,
+    state: str | None = None,
     fresh_key: str,
     fresh_secret: str,
     account_id: int | None = None,
 ) -> Installed:
-    """Write a proven install (see `shops.save_install`) and, where the browser will ask later, that this one succeeded."""
+    """
+    Write a proven install (see `shops.save_install`) and, where the browser will ask later, that this one succeeded. Without a
+    `state` there was no way out and back: the platform vouched for it at once.
+    """
     # Two installs of a new shop at once would both find nothing and both insert.
     session.execute(text("select pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"install {platform} {installation.domain}"})
     installed = shops.save_install(
         session, vault, platform, installation, fresh_key=fresh_key, fresh_secret=fresh_secret, account_id=account_id
     )
-    row = session.get(PendingInstallRow, _state_hash(vault, state))
+    row = None if state is None else session.get(PendingInstallRow, _state_hash(vault, state))
     if row is not None:
         row.finished_shop_id, row.account_id = installed.shop_id, None if installed.owner_id is not None else installed.account_id
     return installed
+
+
+def find_shop(session: Session, platform: str, domain: str) -> ShopRow | None:
+    """The shop of a platform at that address, if it was ever installed. Needs a system transaction."""
+    return session.scalars(select(ShopRow).where(col(ShopRow.platform) == platform, col(ShopRow.domain) == domain)).one_or_none()
 
 
 def find_finished(session: Session, vault: Vault, platform: str, state: str, browser: str) -> Finished | None:

@@ -1,6 +1,7 @@
 """Members: the people of an account and what each of them is. An account keeps an owner, always."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Select, select
 from sqlmodel import Session, col
@@ -13,9 +14,33 @@ from connector.store.access_tables import MemberRow
 from connector.store.db import app_now
 from connector.store.ids import public_id as new_id
 from connector.store.sessions import Membership
-from connector.store.tables import AccountRow
+from connector.store.tables import AccountRow, ShopRow
 
-__all__ = ["Membership", "add", "add_first", "change_role", "find_by_email", "first_owner", "get_member", "list_members", "remove"]
+__all__ = [
+    "Membership",
+    "PlatformUser",
+    "add",
+    "add_first",
+    "admit",
+    "change_role",
+    "find_by_email",
+    "first_owner",
+    "get_member",
+    "list_members",
+    "recognise",
+    "remove",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformUser:
+    """A person of a platform's admin, proven by the platform. `key`: MemberRow.platform_user; `email`: verified there, or None."""
+
+    key: str
+    is_owner: bool
+    sees_customers: bool
+    email: str | None = None
+    language: str | None = None
 
 
 def add(session: Session, account_id: int, email: str, role: Role, language: str | None = None) -> MemberRow:
@@ -28,7 +53,7 @@ def add(session: Session, account_id: int, email: str, role: Role, language: str
     if norm is None:
         raise Refused("This is not an e-mail address.")
     _lock_account(session, account_id)
-    row = session.scalars(select(MemberRow).where(col(MemberRow.account_id) == account_id, col(MemberRow.email_norm) == norm)).one_or_none()
+    row = _by_address(session, account_id, email)
     if row is None:
         return _insert(session, account_id, email, role, language)
     if row.removed_at is None:
@@ -77,6 +102,36 @@ def find_by_email(session: Session, email: str) -> list[Membership]:
     return [sessions.membership(member, account) for member, account in session.execute(statement)]
 
 
+def recognise(session: Session, account_id: int, key: str) -> MemberRow | None:
+    """The member who was let in as this person of a platform's admin before; also one who was removed since."""
+    statement = select(MemberRow).where(col(MemberRow.account_id) == account_id, col(MemberRow.platform_user) == key)
+    return session.scalars(statement).one_or_none()
+
+
+def admit(session: Session, account_id: int, user: PlatformUser) -> MemberRow | None:
+    """
+    The member that a person of a shop's own admin is in its account, made if there is none; None if they are nobody here.
+
+    Known by what they were before, else by their verified address; who was removed stays out. Strangers come in only where the
+    account has this one shop, for a member sees every shop of the account and the platform vouches for one: its owner as an owner
+    (the shop is theirs anyway), anybody else to read, and only what the platform lets them see as well. Needs a system transaction.
+    """
+    _lock_account(session, account_id)
+    known = [recognise(session, account_id, user.key), _by_address(session, account_id, user.email)]
+    row = next((one for one in known if one is not None and one.removed_at is None), None)
+    if row is None and known == [None, None]:
+        row = _newcomer(session, account_id, user)
+    if row is None:
+        return None
+    # Somebody with a login to several shops of the account is known by the one they used last.
+    if known[0] is not None and known[0] is not row:
+        known[0].platform_user = None
+        session.flush()
+    row.platform_user = user.key
+    session.flush()
+    return row
+
+
 def change_role(session: Session, account_id: int, public_id: str, role: Role) -> None:
     """Make a member something else. Raises NotFound; Refused for the last owner."""
     _lock_account(session, account_id)
@@ -99,6 +154,27 @@ def remove(session: Session, account_id: int, public_id: str) -> None:
     row.removed_at = app_now(session)
     session.flush()
     sessions.end_all(session, member_id=row.id)
+
+
+def _newcomer(session: Session, account_id: int, user: PlatformUser) -> MemberRow | None:
+    shops = session.scalars(select(col(ShopRow.id)).where(col(ShopRow.account_id) == account_id).limit(2)).all()
+    if len(shops) > 1 or not (user.is_owner or user.sees_customers):
+        return None
+    nameless = [one for one in _owners(session, account_id) if one.email is None and one.platform_user is None]
+    if user.is_owner and nameless:
+        row = nameless[0]
+        row.email, row.email_norm, row.language = user.email, normalise_email(user.email), user.language
+        return row
+    return _insert(session, account_id, user.email, Role.OWNER if user.is_owner else Role.READ_ONLY, user.language)
+
+
+def _by_address(session: Session, account_id: int, email: str | None) -> MemberRow | None:
+    norm = normalise_email(email)
+    if norm is None:
+        return None
+    return session.scalars(
+        select(MemberRow).where(col(MemberRow.account_id) == account_id, col(MemberRow.email_norm) == norm)
+    ).one_or_none()
 
 
 def _active(account_id: int) -> Select[MemberRow]:

@@ -15,11 +15,14 @@ from sqlmodel import Session, col
 from connector.messages.reminder import ReminderContent, ReminderLine
 from connector.rules.automations import Reason
 from connector.store.automation_tables import AutomationRow, MessageRow
+from connector.store.db import app_now
 from connector.store.tables import CheckoutRow, ShopRow
 from connector.store.upserts import Fields, insert_new
 
 LEASE = timedelta(minutes=6)
 """Longer than the slowest hand-over whose end is still heard: each command and the final answer have time-outs of their own."""
+LOOK_LEASE = timedelta(minutes=3)
+"""Longer than a store may take to answer what is asked of it before a message leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class LineView:
     image_url: str | None
     description: str | None
     category: str | None
+    product_id: str | None = None
+    variant_id: str | None = None
 
 
 def queue(session: Session, rows: Sequence[Fields]) -> None:
@@ -56,7 +61,7 @@ def cancel_queued(
 ) -> list[tuple[int, int]]:
     """Cancel queued messages of a shop, or only of some checkouts or one automation; returns (checkout, automation) pairs."""
     statement = text("""
-        update messages set state = 'cancelled', reason = :reason where id in (
+        update messages set state = 'cancelled', reason = :reason, lease_until = null where id in (
             select id from messages where shop_id = :shop and state = 'queued'
               and (cast(:checkouts as bigint[]) is null or checkout_id = any(:checkouts))
               and (cast(:automation as bigint) is null or automation_id = :automation)
@@ -75,7 +80,7 @@ def cancel_queued(
 def cancel_for_address(session: Session, shop_id: int, channel: str, address: str, reason: Reason) -> list[tuple[int, int]]:
     """Cancel what is queued for one address; returns (checkout, automation) pairs."""
     statement = text("""
-        update messages set state = 'cancelled', reason = :reason where id in (
+        update messages set state = 'cancelled', reason = :reason, lease_until = null where id in (
             select id from messages where shop_id = :shop and state = 'queued' and channel = :channel and lower(address) = lower(:address)
             order by id for update
         ) returning checkout_id, automation_id
@@ -87,7 +92,9 @@ def cancel_for_address(session: Session, shop_id: int, channel: str, address: st
 def shops_with_due(session: Session, limit: int) -> list[int]:
     """Shops that have messages to send, the longest waiting first."""
     statement = text("""
-        select shop_id from messages where state = 'queued' and due_at <= app_now() group by shop_id order by min(due_at) limit :limit
+        select shop_id from messages
+        where state = 'queued' and due_at <= app_now() and coalesce(lease_until, due_at) <= app_now()
+        group by shop_id order by min(due_at) limit :limit
     """)
     return list(session.execute(statement, {"limit": limit}).scalars())
 
@@ -103,25 +110,38 @@ def hold_next(session: Session, shop_id: int) -> Held | None:
         text("""
             select m.id, m.checkout_id from messages m join checkouts c on c.id = m.checkout_id
             where m.shop_id = :shop and m.state = 'queued' and m.due_at <= app_now()
+              and (m.lease_until is null or m.lease_until <= app_now())
             order by m.due_at, m.id limit 1 for update of c skip locked
         """),
         {"shop": shop_id},
     ).one_or_none()
     if candidate is None:
         return None
-    checkout = session.get_one(CheckoutRow, candidate.checkout_id, populate_existing=True)
-    shop = session.scalars(select(ShopRow).where(col(ShopRow.id) == shop_id).with_for_update(read=True)).one()
-    message = session.get_one(MessageRow, candidate.id)
-    automation = session.scalars(
-        select(AutomationRow).where(col(AutomationRow.id) == message.automation_id).with_for_update(read=True)
-    ).one()
-    return Held(message, checkout, shop, automation)
+    return _hold(session, shop_id, candidate.id, candidate.checkout_id)
 
 
-def still_queued(session: Session, message: MessageRow) -> bool:
-    """Lock the message itself, last; false if it was cancelled, postponed or taken since it was looked at."""
+def hold_again(session: Session, shop_id: int, message_id: int, checkout_id: int) -> Held | None:
+    """Lock a message that was let go while its store was asked, and all that decides about it; None if its checkout is gone."""
+    found = session.execute(text("select 1 from checkouts where id = :id for update"), {"id": checkout_id}).scalar()
+    return None if found is None else _hold(session, shop_id, message_id, checkout_id)
+
+
+def still_queued(session: Session, message: MessageRow, lease: datetime | None = None) -> bool:
+    """
+    Lock the message itself, last; false if it was cancelled, postponed or taken since it was looked at.
+
+    `lease`: until when it is ours, None if it should be nobody's.
+    """
     session.refresh(message, with_for_update=True)
-    return message.state == "queued"
+    if message.state != "queued":
+        return False
+    return message.lease_until == lease if lease is not None else message.lease_until is None or message.lease_until <= app_now(session)
+
+
+def mark_looked_at(message: MessageRow, now: datetime) -> datetime:
+    """Nobody else takes it while its store is asked; who dies meanwhile leaves it to the next one. Returns until when."""
+    message.lease_until = now + LOOK_LEASE
+    return message.lease_until
 
 
 def mark_sending(message: MessageRow, now: datetime) -> None:
@@ -158,7 +178,7 @@ def load_lines(session: Session, checkout_id: int) -> list[LineView]:
     """The lines of a checkout with what the products add, in the shopper's order."""
     statement = text("""
         select l.title, l.variant_title, l.quantity, l.unit_price, l.total,
-               coalesce(v.image_url, l.image_url, p.image_url) image_url, p.description, p.category
+               coalesce(v.image_url, l.image_url, p.image_url) image_url, p.description, p.category, l.product_id, l.variant_id
         from checkout_lines l
         left join products p on p.shop_id = l.shop_id and p.platform_id = l.product_id
         left join product_variants v on v.shop_id = l.shop_id and v.platform_id = l.variant_id
@@ -188,6 +208,16 @@ def reminder_content(
 def shop_contact(shop: ShopRow) -> tuple[str, ...]:
     """Who sends, as every message must say."""
     return tuple(text for text in (shop.name, shop.contact_address, shop.contact_email) if text)
+
+
+def _hold(session: Session, shop_id: int, message_id: int, checkout_id: int) -> Held:
+    checkout = session.get_one(CheckoutRow, checkout_id, populate_existing=True)
+    shop = session.scalars(select(ShopRow).where(col(ShopRow.id) == shop_id).with_for_update(read=True)).one()
+    message = session.get_one(MessageRow, message_id)
+    automation = session.scalars(
+        select(AutomationRow).where(col(AutomationRow.id) == message.automation_id).with_for_update(read=True)
+    ).one()
+    return Held(message, checkout, shop, automation)
 
 
 def _reminder_line(line: LineView) -> ReminderLine:

@@ -9,7 +9,19 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
-from connector.canonical import Channel, Checkout, Consent, ConsentState, Customer, Order
+from connector.canonical import (
+    Channel,
+    Checkout,
+    Consent,
+    ConsentChanged,
+    ConsentState,
+    Customer,
+    CustomerMerged,
+    Order,
+    Removed,
+    Resource,
+    Stale,
+)
 from connector.rules.contacts import FIELDS, Saying, merge, recall, sayings
 from connector.rules.identity import normalise_email
 from connector.store.db import Session, run
@@ -78,12 +90,15 @@ def _link_companies(session: Session, account_id: int, names: Iterable[str], ema
         run(session, _LINK_COMPANIES, {"account": account_id, "emails": as_json(emails)})
 
 
-def consent_words(records: Iterable[Customer | Checkout | Order]) -> list[ConsentWord]:
+def consent_words(records: Iterable[Customer | Checkout | Order | ConsentChanged]) -> list[ConsentWord]:
     """
     What records say of consent. A ticked box in a checkout subscribes; an empty one says nothing, so it revokes nothing.
     """
     words: list[ConsentWord] = []
     for record in records:
+        if isinstance(record, ConsentChanged):
+            words.append(ConsentWord(record.address, record.consent))
+            continue
         email = normalise_email(record.email)
         if isinstance(record, Customer):
             phone = record.phone.e164 if record.phone else None
@@ -101,7 +116,11 @@ def consent_words(records: Iterable[Customer | Checkout | Order]) -> list[Consen
 
 
 def save_consents(session: Session, shop_id: int, words: Sequence[ConsentWord]) -> None:
-    """Keep the newest word per address and channel; of two at one instant the more careful one."""
+    """
+    Keep the newest word per address and channel; of two at one instant the more careful one.
+
+    That nothing is known is no word: it stands only where there is no other, and takes back neither a yes nor a no.
+    """
     newest: dict[tuple[str, str], ConsentWord] = {}
     for word in sorted(words, key=_weight):
         newest[word.consent.channel.value, word.address] = word
@@ -171,14 +190,28 @@ def person_hash(vault: Vault, shop_id: int, kind: str, value: str) -> bytes:
     return vault.keyed_hash("person", str(shop_id), kind, value)
 
 
-def person_facts(record: Customer | Checkout | Order) -> set[tuple[str, str]]:
-    """What tells a record's person: e-mail, customer id and phones, each with its kind."""
+def person_facts(record: object) -> set[tuple[str, str]]:
+    """What tells the person that a record, or any other event, speaks of: e-mail, customer id and phones, each with its kind."""
+    if not isinstance(record, Customer | Checkout | Order):
+        return _other_facts(record)
     email = normalise_email(record.email)
     customer_id = record.platform_id if isinstance(record, Customer) else record.customer_id
     facts = {("email", email), ("customer", customer_id), ("phone", record.phone.e164 if record.phone else None)}
     if isinstance(record, Checkout) and record.checkout_phone:
         facts.add(("phone", record.checkout_phone.e164))
     return {(kind, value) for kind, value in facts if value}
+
+
+def _other_facts(event: object) -> set[tuple[str, str]]:
+    """The same of an event that brings no record; nothing if it speaks of nobody."""
+    if isinstance(event, ConsentChanged):
+        kind = "email" if event.consent.channel is Channel.EMAIL else "phone"
+        return {(kind, event.address)} | ({("customer", event.customer_id)} if event.customer_id else set())
+    if isinstance(event, CustomerMerged):
+        return {("customer", event.kept_id), ("customer", event.merged_id)}
+    if isinstance(event, Stale | Removed) and event.resource is Resource.CUSTOMER and event.platform_id is not None:
+        return {("customer", event.platform_id)}
+    return set()
 
 
 def save_delivery_people(session: Session, shop_id: int, people: Mapping[int, Iterable[bytes]]) -> None:
@@ -229,9 +262,15 @@ def _ticked(channel: Channel, checkout: Checkout) -> Consent:
     return Consent(channel, ConsentState.SUBSCRIBED, checkout.created_at, "checkout")
 
 
-def _weight(word: ConsentWord) -> tuple[datetime, bool, str, str]:
+def _weight(word: ConsentWord) -> tuple[bool, datetime, bool, str, str]:
     consent = word.consent
-    return consent.at, consent.state is ConsentState.UNSUBSCRIBED, consent.state.value, consent.source
+    return (
+        consent.state is not ConsentState.UNKNOWN,
+        consent.at,
+        consent.state is ConsentState.UNSUBSCRIBED,
+        consent.state.value,
+        consent.source,
+    )
 
 
 _AMONG = "email = any(array(select json_array_elements_text(cast(%(emails)s as json))))"
@@ -269,6 +308,6 @@ _SAVE_CONSENTS = """
     insert into consents (shop_id, channel, address, state, source, at)
     select shop_id, channel, address, state, source, at from json_populate_recordset(null::consents, cast(%(rows)s as json))
     on conflict (shop_id, channel, address) do update set state = excluded.state, source = excluded.source, at = excluded.at
-    where (excluded.at, (excluded.state = 'unsubscribed')::int, excluded.state, excluded.source)
-        > (consents.at, (consents.state = 'unsubscribed')::int, consents.state, consents.source)
+    where ((excluded.state <> 'unknown')::int, excluded.at, (excluded.state = 'unsubscribed')::int, excluded.state, excluded.source)
+        > ((consents.state <> 'unknown')::int, consents.at, (consents.state = 'unsubscribed')::int, consents.state, consents.source)
 """

@@ -1,4 +1,4 @@
-"""Canonical records -> rows: checkouts, orders, customers, products with their lines; many at once, newest wins."""
+"""Canonical records -> rows: checkouts and orders with their lines, customers; many at once, newest wins."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,16 +7,15 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import msgspec
-from sqlalchemy import text
 
-from connector.canonical import Checkout, Customer, LineItem, Order, Phone, Product
+from connector.canonical import Checkout, Customer, LineItem, Order, Phone
 from connector.rules.abandonment import ActivityClock
 from connector.rules.identity import normalise_email
 from connector.rules.precedence import Rank, rank
 from connector.store.checkouts import Kept, State, Terms, Touched, expect_due, find_kept
-from connector.store.db import Session, run
+from connector.store.db import Session
 from connector.store.ids import public_id
-from connector.store.upserts import Key, Written, as_json, lower_instants, place_children, replace_children, upsert_newest
+from connector.store.upserts import Key, Written, lower_instants, place_children, upsert_newest
 from connector.store.versions import History, load_histories, save_versions
 
 R = TypeVar("R", Checkout, Order, Customer)
@@ -109,55 +108,6 @@ def save_customers(
     """Write customers, pointing at the Contact of their e-mail if `contact_ids` names it; return the ids of those whose rows changed."""
     rows = [_customer_row(one, contact_ids or {}) for one in _newest(_ranked(customers)).values()]
     return [row.id for row in upsert_newest(session, shop_id, "customers", rows, RECORD_KEY, keep=("public_id",)).values()]
-
-
-def save_products(session: Session, shop_id: int, products: Sequence[Product], read_at: datetime) -> None:
-    """Write products as just read from the store, with their variants; an older reading never replaces a newer one."""
-    if not products:
-        return
-    rows = [_product_row(shop_id, p, read_at) for p in {p.platform_id: p for p in products}.values()]
-    columns = list(rows[0])
-    sets = ", ".join(f"{c} = excluded.{c}" for c in columns if c not in ("shop_id", "platform_id", "public_id"))
-    statement = f"""
-        insert into products ({", ".join(columns)})
-        select {", ".join(columns)} from json_populate_recordset(null::products, cast(:rows as json))
-        on conflict (shop_id, platform_id) do update set {sets}
-        where excluded.source_version >= products.source_version or excluded.is_deleted returning id
-    """
-    from_json = {"rows": as_json(rows)}
-    written = set(session.execute(text(statement), from_json).scalars())
-    ids = _record_ids(session, "products", shop_id, [p.platform_id for p in products])
-    kept = {ids[p.platform_id]: p for p in products if ids[p.platform_id] in written and not p.is_deleted}
-    replace_children(
-        session, "product_variants", "product_id", list(kept), [v for i, p in kept.items() for v in _variant_rows(shop_id, i, p)]
-    )
-
-
-def names_unknown_products(session: Session, shop_id: int, checkouts: Iterable[Checkout]) -> bool:
-    """Whether a line of these checkouts refers to a product that was never read. Looks at products only, however many lines there are."""
-    named = {line.product_id for checkout in checkouts for line in checkout.lines if line.product_id is not None}
-    statement = """
-        select exists (select 1 from json_array_elements_text(cast(%(ids)s as json)) as named (id)
-            where (select p.id from products p where p.shop_id = %(shop)s and p.platform_id = named.id limit 1) is null)
-    """
-    return bool(named) and bool(run(session, statement, {"shop": shop_id, "ids": as_json(sorted(named))})[0][0])
-
-
-def unknown_product_ids(session: Session, shop_id: int, limit: int) -> list[str]:
-    """Products that lines of open checkouts refer to and that were never read."""
-    statement = text("""
-        select distinct l.product_id from checkout_lines l
-        join checkouts c on c.id = l.checkout_id and c.shop_id = :shop and c.converted_at is null and c.completed_at is null
-        where l.product_id is not null
-          and not exists (select 1 from products p where p.shop_id = :shop and p.platform_id = l.product_id)
-        order by l.product_id limit :limit
-    """)
-    return list(session.execute(statement, {"shop": shop_id, "limit": limit}).scalars())
-
-
-def _record_ids(session: Session, table: str, shop_id: int, platform_ids: Sequence[str]) -> dict[str, int]:
-    statement = text(f"select platform_id, id from {table} where shop_id = :shop and platform_id = any(:ids)")
-    return {row[0]: row[1] for row in session.execute(statement, {"shop": shop_id, "ids": list(platform_ids)})}
 
 
 def _phone(prefix: str, phone: Phone | None) -> dict[str, str | None]:
@@ -283,38 +233,6 @@ def _customer_row(ranked: Ranked, contact_ids: Mapping[str, int]) -> dict[str, A
     }
 
 
-def _product_row(shop_id: int, product: Product, read_at: datetime) -> dict[str, Any]:
-    return {
-        "public_id": public_id("prd"),
-        "shop_id": shop_id,
-        "platform_id": product.platform_id,
-        "title": product.title,
-        "category": product.category,
-        "categories": product.categories,
-        "description": product.description,
-        "image_url": product.image_url,
-        "url": product.url,
-        "is_deleted": product.is_deleted,
-        "read_at": read_at,
-        "source_version": product.source_version,
-    }
-
-
-def _variant_rows(shop_id: int, product_id: int, product: Product) -> list[dict[str, Any]]:
-    return [
-        {
-            "shop_id": shop_id,
-            "product_id": product_id,
-            "platform_id": variant.platform_id,
-            "title": variant.title,
-            "sku": variant.sku,
-            "price": variant.price,
-            "image_url": variant.image_url,
-        }
-        for variant in product.variants
-    ]
-
-
 def _lines_digest(lines: Sequence[LineItem]) -> str:
     """32 hex digits over everything that lines say, in their order."""
     return hashlib.sha256(msgspec.json.encode(lines)).hexdigest()[:32]
@@ -339,15 +257,3 @@ def _line_rows(parent: str, lines_of: Mapping[int, Sequence[LineItem]]) -> list[
         for parent_id, lines in lines_of.items()
         for position, line in enumerate(lines)
     ]
-
-
-def shops_with_unknown_products(session: Session, limit: int) -> list[int]:
-    """Connected shops with open checkouts whose lines name products that were never read."""
-    statement = text("""
-        select distinct c.shop_id from checkouts c join shops s on s.id = c.shop_id and s.state = 'connected'
-        join checkout_lines l on l.checkout_id = c.id and l.product_id is not null
-        where c.converted_at is null and c.completed_at is null and c.last_activity_at > app_now() - interval '3 days'
-          and not exists (select 1 from products p where p.shop_id = c.shop_id and p.platform_id = l.product_id)
-        limit :limit
-    """)
-    return list(session.execute(statement, {"limit": limit}).scalars())

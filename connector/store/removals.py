@@ -41,6 +41,8 @@ def speaks_of(session: Session, shop_id: int, records: Iterable[Checkout | Order
 def _refs(record: Checkout | Order | Customer) -> list[tuple[str, str]]:
     resource = _RESOURCES[type(record)].value
     refs = [(resource, f"id:{record.platform_id}")]
+    if not isinstance(record, Customer) and record.customer_id is not None:  # merged into another one, perhaps
+        refs.append((Resource.CUSTOMER.value, f"id:{record.customer_id}"))
     if isinstance(record, Checkout) and record.cart_token is not None:
         refs.append((resource, f"cart:{record.cart_token}"))
     return refs

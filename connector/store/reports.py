@@ -72,7 +72,7 @@ def daily_figures(session: Session, days: Sequence[ShopDays]) -> list[DayFigures
     The figures of these shops for each day and currency on which there was anything, by day and currency.
 
     Checkouts count on the day on which they were abandoned, e-mails on the day on which they were sent. What was recovered is
-    worth what its order was, in the order's currency.
+    worth what its order was, in the order's currency, once that is paid. Tests, cancelled and deleted orders recovered nothing.
     """
     if not days:
         return []
@@ -144,7 +144,10 @@ _FIGURES = text("""
     gone as materialized (
         select c.*, width_bucket(c.abandoned_at, s.starts) - 1 as day from spans s cross join lateral (
             select id, abandoned_at, currency, total, email_norm is null as is_unreachable, converted_order_id,
-                   coalesce(converted_at > abandoned_at, false) as is_recovered
+                   coalesce(converted_at > abandoned_at, false) and not exists (
+                       select 1 from orders o where o.id = converted_order_id
+                         and (o.is_test or o.cancelled_at is not null or o.deleted_at is not null)
+                   ) as is_recovered
             from checkouts
             where shop_id = s.shop_id and abandoned_at >= s.starts[1] and abandoned_at < s.starts[cardinality(s.starts)]
               and coalesce(converted_at, completed_at, 'infinity') > abandoned_at
@@ -155,7 +158,8 @@ _FIGURES = text("""
         select distinct on (coalesce(g.converted_order_id, -g.id)) g.day, coalesce(o.currency, g.currency) currency,
                coalesce(o.total, g.total) total
         from gone g left join orders o on o.id = g.converted_order_id
-        where g.is_recovered order by coalesce(g.converted_order_id, -g.id), g.abandoned_at desc, g.id desc
+        where g.is_recovered and (o.id is null or o.payment_state in ('paid', 'partially_refunded'))
+        order by coalesce(g.converted_order_id, -g.id), g.abandoned_at desc, g.id desc
     ),
     parts as (
         select day, currency, count(*) abandoned, sum(total) abandoned_value, count(*) filter (where is_unreachable) unreachable,

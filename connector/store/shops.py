@@ -1,23 +1,27 @@
 """Accounts and shops: install, find, settle, uninstall."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select, text
 from sqlmodel import Session, col
 
-from connector.canonical import ShopProfile
+from connector.canonical import Resource, ScopesChanged, ShopProfile
 from connector.errors import NotFound
 from connector.platforms import Access, Installation
 from connector.rules.abandonment import ActivityClock, check_threshold
+from connector.rules.withheld import withheld_groups
 from connector.store import checkouts, members, notices
 from connector.store.automation_tables import AutomationRow
-from connector.store.db import app_now
+from connector.store.db import app_now, wake_after_commit
 from connector.store.ids import public_id
 from connector.store.notices import Cause
 from connector.store.sealed import Vault
 from connector.store.tables import AccountRow, ShopRow, ShopWorkRow
+
+JOB = "listen"
+"""What is rung for after an install: whether the shop tells us what happens in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +65,18 @@ def save_install(
         if account_id is None:
             account_id, owner_id = _new_account(session, installation.profile, now)
         shop = _new_shop(session, vault, platform, installation, now, fresh_key, fresh_secret, account_id)
+    elif shop.redacted_at is not None:
+        owner_id = _revive(session, shop, installation.profile, account_id)
     _settle(shop, installation.profile)
-    shop.credentials = vault.seal(installation.credentials)
+    shop.credentials, shop.credentials_at, shop.withheld = vault.seal(installation.credentials), now, []
     shop.scopes = list(installation.scopes)
     shop.missing_scopes = list(installation.missing_scopes)
-    shop.state, shop.installed_at, shop.uninstalled_at = "connected", now, None
+    shop.state, shop.installed_at, shop.uninstalled_at, shop.listened_at = "connected", now, None, None
     session.flush()
     notices.settle(session, shop.account_id, Cause.NEEDS_SIGN_IN, shop.public_id)
     assert shop.id is not None
     assert shop.webhook_secret is not None
+    wake_after_commit(session, JOB, shop.id)
     secret = vault.open(shop.webhook_secret)["secret"]
     return Installed(shop.id, shop.public_id, secret, shop.shop_key, shop.account_id, owner_id)
 
@@ -83,6 +90,21 @@ def _new_account(session: Session, profile: ShopProfile, now: datetime) -> tuple
     owner = members.add_first(session, account.id, profile.contact_email)
     assert owner.id is not None
     return account.id, owner.id
+
+
+def _revive(session: Session, shop: ShopRow, profile: ShopProfile, account_id: int | None) -> int | None:
+    """
+    A shop that was erased comes back. If its account was emptied with it, the shop goes to the account of whoever connects it, or
+    the old one gets an owner again, whose id is returned.
+    """
+    shop.redacted_at = None
+    if members.list_members(session, shop.account_id):
+        return None
+    if account_id is not None:
+        shop.account_id = account_id
+        return None
+    session.get_one(AccountRow, shop.account_id).name = profile.name
+    return members.add_first(session, shop.account_id, profile.contact_email).id
 
 
 def _new_shop(
@@ -124,6 +146,42 @@ def _settle(shop: ShopRow, profile: ShopProfile) -> None:
     shop.language, shop.country = profile.language, profile.country
     shop.taxes_included = profile.taxes_included
     shop.contact_email, shop.contact_address = profile.contact_email, profile.address
+
+
+def save_profile(session: Session, shop_id: int, profile: ShopProfile) -> None:
+    """What the platform says of a shop now."""
+    _settle(get_shop(session, shop_id), profile)
+    session.flush()
+
+
+def note_scopes(session: Session, shop_id: int, change: ScopesChanged) -> bool:
+    """
+    The scopes that a shop has given, and those that are missing. The newest word counts, whenever it comes.
+
+    False if a newer one is known, or if the shop was installed anew since.
+    """
+    statement = text("""
+        update shops set scopes = :granted, missing_scopes = :missing, scopes_at = :at
+        where id = :shop and state <> 'uninstalled' and :at >= greatest(scopes_at, installed_at) returning 1
+    """)
+    values = {"shop": shop_id, "granted": list(change.granted), "missing": list(change.missing), "at": change.at}
+    return session.execute(statement, values).scalar() is not None
+
+
+def note_withheld(session: Session, shop_id: int, paths: Collection[str], read: Resource | None = None) -> None:
+    """
+    Remember which fields the platform keeps from us (`Page.withheld`), as one group of them each: `email`, `phone`, ….
+
+    `read`: some records of this kind were read, and these fields are all that is withheld of such records: what was withheld of
+    them before and is not any more is forgotten. Without it, what is new is added.
+    """
+    shop = get_shop(session, shop_id)
+    told = {f"{read.value}.{group}" if read else group for group in withheld_groups(paths)}
+    others = {one for one in shop.withheld if read is None or not one.startswith(f"{read.value}.")}
+    now = sorted(told | others)
+    if now != shop.withheld:
+        shop.withheld = now
+        session.flush()
 
 
 def get_shop(session: Session, shop_id: int) -> ShopRow:
@@ -170,33 +228,74 @@ def set_threshold(session: Session, shop_id: int, minutes: int, clock: ActivityC
 
 def uninstall(session: Session, shop_id: int, at: datetime) -> bool:
     """
-    End a shop's install: credentials gone, nothing queued is sent. False for a late farewell of an earlier install.
+    End a shop's install: credentials gone, nothing is read or listened for any more. False for a late farewell of an earlier install.
+
+    Queued messages are the caller's to cancel, in the same transaction.
     """
     changed = session.execute(
         text("""
-            update shops set state = 'uninstalled', uninstalled_at = :at, credentials = null
+            update shops set state = 'uninstalled', uninstalled_at = :at, credentials = null, credentials_at = null
             where id = :shop and state <> 'uninstalled' and installed_at <= :at returning account_id, public_id
         """),
         {"shop": shop_id, "at": at},
     ).one_or_none()
-    if changed is not None:
-        notices.settle(session, changed[0], Cause.NEEDS_SIGN_IN, changed[1])
-    return changed is not None
+    if changed is None:
+        return False
+    notices.settle(session, changed[0], Cause.NEEDS_SIGN_IN, changed[1])
+    for table in ("wanted_reads", "topic_health"):
+        session.execute(text(f"delete from {table} where shop_id = :shop"), {"shop": shop_id})
+    return True
 
 
-def mark_access_lost(session: Session, vault: Vault, shop_id: int) -> None:
-    """The platform no longer accepts our credentials: everything stops politely until somebody signs in again; owners are told."""
-    statement = text("update shops set state = 'needs_sign_in' where id = :shop and state = 'connected' returning 1")
-    if session.execute(statement, {"shop": shop_id}).scalar() is not None:
-        shop = get_shop(session, shop_id)
-        notices.tell(session, vault, shop, Cause.NEEDS_SIGN_IN, shop.public_id)
+def mark_access_lost(session: Session, vault: Vault, shop_id: int, refused: Access | None = None) -> bool:
+    """
+    The platform no longer accepts our credentials: everything stops politely until somebody signs in again; owners are told.
+
+    False if the shop was not connected, or holds other credentials than the `refused` ones by now.
+    """
+    shop = _locked(session, shop_id)
+    if shop is None or shop.state != "connected" or not _holds(vault, shop, refused):
+        return False
+    shop.state = "needs_sign_in"
+    session.flush()
+    notices.tell(session, vault, shop, Cause.NEEDS_SIGN_IN, shop.public_id)
+    return True
 
 
-def replace_credentials(session: Session, vault: Vault, shop_id: int, credentials: Mapping[str, str]) -> None:
-    """Store a refreshed token pair of a connected shop; an uninstalled one gets none."""
-    changed = session.execute(
-        text("update shops set credentials = :sealed where id = :shop and state = 'connected' returning account_id, public_id"),
-        {"shop": shop_id, "sealed": vault.seal(credentials)},
-    ).one_or_none()
-    if changed is not None:
-        notices.settle(session, changed[0], Cause.NEEDS_SIGN_IN, changed[1])
+def replace_credentials(session: Session, vault: Vault, shop_id: int, credentials: Mapping[str, str], held: Access | None = None) -> bool:
+    """
+    Store a refreshed token pair of a connected shop, in the place of the `held` one.
+
+    False, and nothing is written, if the shop was uninstalled or holds a newer pair by now.
+    """
+    shop = _locked(session, shop_id)
+    if shop is None or shop.state != "connected" or not _holds(vault, shop, held):
+        return False
+    shop.credentials, shop.credentials_at = vault.seal(credentials), app_now(session)
+    session.flush()
+    notices.settle(session, shop.account_id, Cause.NEEDS_SIGN_IN, shop.public_id)
+    return True
+
+
+def note_credentials_held(session: Session, shop_id: int) -> None:
+    """There was nothing to replace a shop's credentials by."""
+    session.execute(text("update shops set credentials_at = app_now() where id = :shop and state = 'connected'"), {"shop": shop_id})
+
+
+def quiet_shops(session: Session, before: datetime, limit: int) -> list[int]:
+    """Connected shops whose credentials were stored before an instant, the oldest first. Needs a system transaction."""
+    statement = text("""
+        select id from shops where state = 'connected' and (credentials_at is null or credentials_at <= :before)
+        order by credentials_at nulls first, id limit :limit
+    """)
+    return list(session.execute(statement, {"before": before, "limit": limit}).scalars())
+
+
+def _locked(session: Session, shop_id: int) -> ShopRow | None:
+    statement = select(ShopRow).where(col(ShopRow.id) == shop_id).with_for_update().execution_options(populate_existing=True)
+    return session.scalars(statement).one_or_none()
+
+
+def _holds(vault: Vault, shop: ShopRow, held: Access | None) -> bool:
+    """Compared opened: keys change, and what they seal is sealed anew."""
+    return held is None or (shop.credentials is not None and vault.open(shop.credentials) == held.credentials)

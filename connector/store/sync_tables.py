@@ -35,6 +35,7 @@ class TopicHealthRow(SQLModel, table=True):
     """
 
     __tablename__ = "topic_health"
+    __table_args__ = (Index("ix_topic_health_silent", "shop_id", postgresql_where=text("silent_since is not null")),)
     shop_id: int = columns.ref("shops.id", primary_key=True)
     topic: str = Field(primary_key=True)
     changed_at: datetime | None = None
@@ -99,3 +100,16 @@ class PrivacyRequestRow(SQLModel, table=True):
     done_at: datetime | None = None
     opened_at: datetime | None = None
     erased: dict[str, Any] = columns.json("{}")
+
+
+class ErasedPersonRow(SQLModel, table=True):
+    """
+    Who was erased, and when they asked for it: a keyed hash of each e-mail, phone, customer, order and checkout that told them.
+
+    What speaks of them and is from before is not taken in again, however late it comes.
+    """
+
+    __tablename__ = "erased_people"
+    shop_id: int = columns.ref("shops.id", primary_key=True)
+    fact_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    at: datetime

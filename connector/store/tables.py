@@ -54,10 +54,12 @@ class ShopRow(SQLModel, table=True):
     contact_address: str | None = None
     scopes: list[str] = columns.texts()
     missing_scopes: list[str] = columns.texts()
+    scopes_at: datetime | None = None
     credentials: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     webhook_secret: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     credentials_at: datetime | None = None
     withheld: list[str] = columns.texts()
+    listened_at: datetime | None = None
     threshold_minutes: int = 60
     activity_clock: str = "activity"
     installed_at: datetime

@@ -6,6 +6,8 @@ from sqlalchemy import text
 
 from connector.store.db import Session, run
 
+ASKING_SECONDS = 120
+
 
 class LeasedShop(NamedTuple):
     """A shop whose inbox is held, with what its deliveries are understood and applied by."""
@@ -17,6 +19,7 @@ class LeasedShop(NamedTuple):
     country: str | None
     activity_clock: str
     threshold_minutes: int
+    domain: str = ""
 
 
 def lease_inbox(session: Session, shop_id: int) -> LeasedShop | None:
@@ -25,17 +28,30 @@ def lease_inbox(session: Session, shop_id: int) -> LeasedShop | None:
     return LeasedShop._make(rows[0]) if rows else None
 
 
-def lock_access(session: Session, shop_id: int) -> None:
+def hold_inbox(session: Session, shop_id: int) -> LeasedShop | None:
     """
-    Until the end of the transaction nobody else acquires or refreshes this shop's tokens; waits for the one who does.
+    Hold the shop's inbox until the transaction ends, after whoever holds it now; None if there is no such shop.
 
-    The platform is asked meanwhile, so this transaction may be idle for as long as a platform may take.
+    Who rings for the inbox meanwhile is turned away: ring for it after the commit.
     """
-    session.execute(text("set local idle_in_transaction_session_timeout = '60s'"))
-    session.execute(text("select pg_advisory_xact_lock(hashtext('connector.access'), :shop)"), {"shop": shop_id % 2**31})
+    rows = run(session, _HOLD, {"shop": shop_id})
+    return LeasedShop._make(rows[0]) if rows else None
 
 
-_LEASE = f"""
+def try_lock_access(session: Session, platform: str, domain: str) -> bool:
+    """
+    Until the end of the transaction nobody else acquires or refreshes this shop's tokens; false at once if somebody does now.
+
+    By the shop's address, as a shop that is being installed has no row yet. The platform is asked meanwhile, several times at an
+    install, so this transaction may be idle for as long as that takes.
+    """
+    session.execute(text(f"set local idle_in_transaction_session_timeout = '{ASKING_SECONDS}s'"))
+    statement = text("select pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+    return bool(session.execute(statement, {"name": f"access {platform} {domain}"}).scalar_one())
+
+
+_HOLD = f"""
     select {", ".join(f"s.{field}" for field in LeasedShop._fields)}
-    from shop_work w join shops s on s.id = w.shop_id where w.shop_id = %(shop)s for update of w skip locked
+    from shop_work w join shops s on s.id = w.shop_id where w.shop_id = %(shop)s for update of w
 """
+_LEASE = f"{_HOLD} skip locked"

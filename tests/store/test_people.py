@@ -138,6 +138,9 @@ def test_consent_needs_the_address_it_speaks_of() -> None:
         ([word(ConsentState.UNSUBSCRIBED, T0), word(ConsentState.SUBSCRIBED, at(1))], "subscribed", "store"),
         ([word(ConsentState.SUBSCRIBED, T0), word(ConsentState.UNSUBSCRIBED, T0), word(ConsentState.UNKNOWN, T0)], "unsubscribed", "store"),
         ([word(ConsentState.SUBSCRIBED, T0, "a"), word(ConsentState.SUBSCRIBED, T0, "b")], "subscribed", "b"),
+        ([word(ConsentState.UNSUBSCRIBED, T0), word(ConsentState.UNKNOWN, at(1))], "unsubscribed", "store"),
+        ([word(ConsentState.SUBSCRIBED, T0), word(ConsentState.UNKNOWN, at(2)), word(ConsentState.PENDING, at(1))], "pending", "store"),
+        ([word(ConsentState.UNKNOWN, T0, "a"), word(ConsentState.UNKNOWN, at(1), "b")], "unknown", "b"),
     ],
 )
 def test_the_newest_word_counts_in_any_order_and_of_equals_the_more_careful_one(

@@ -1,6 +1,5 @@
 """Canonical records -> rows."""
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,12 +7,12 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from connector.canonical import PaymentState, Phone, Variant
+from connector.canonical import PaymentState, Phone
 from connector.rules.precedence import rank
-from connector.store import checkouts, outgoing, records, shops
+from connector.store import checkouts, records, shops
 from connector.store.db import Database
 from tests.conftest import TestShop
-from tests.factories import EMAIL, T0, at, make_cart, make_checkout, make_customer, make_line, make_order, make_product, terms
+from tests.factories import EMAIL, T0, at, make_cart, make_checkout, make_customer, make_line, make_order, terms
 from tests.statements import before_statements
 
 
@@ -133,7 +132,6 @@ def test_saving_nothing_writes_nothing(session: Session, shopify_shop: TestShop)
     assert records.save_checkouts(session, terms(shopify_shop), []) == {}
     assert records.save_orders(session, shopify_shop.id, []) == []
     assert records.save_customers(session, shopify_shop.id, []) == []
-    records.save_products(session, shopify_shop.id, [], T0)
 
 
 def test_an_order_keeps_its_newest_version_and_its_earliest_placing(session: Session, shopify_shop: TestShop, rows: Any) -> None:
@@ -156,59 +154,6 @@ def test_of_equal_instants_the_row_ends_the_same_in_either_order(session: Sessio
         records.save_customers(session, shopify_shop.id, [version])
 
     assert rows("select first_name from customers") == [{"first_name": max(versions, key=rank).first_name}]
-
-
-@pytest.mark.spec("AC-53", "AC-61")
-def test_a_line_shows_the_variants_picture_else_the_lines_else_the_products(session: Session, shopify_shop: TestShop, rows: Any) -> None:
-    lines = (make_line("101"), make_line("102", image_url="https://cdn.example/line.jpg"), make_line("103"), make_line("104"))
-    (checkout_id,) = records.save_checkouts(session, terms(shopify_shop), [make_checkout(lines=lines)])
-    records.save_products(
-        session,
-        shopify_shop.id,
-        [
-            make_product(platform_id=f"p{n}", variants=(Variant("101", image_url="https://cdn.example/variant.jpg"),))
-            for n in (101, 102, 103)
-        ],
-        T0,
-    )
-
-    views = outgoing.load_lines(session, checkout_id)
-    assert [view.image_url and view.image_url.rpartition("/")[2] for view in views] == ["variant.jpg", "line.jpg", "product.jpg", None]
-    assert [(view.category, view.description) for view in views][2:] == [("Bougies", "Coulée à la main."), (None, None)]
-
-
-def test_an_older_reading_of_a_product_replaces_nothing_and_its_end_does(session: Session, shopify_shop: TestShop, rows: Any) -> None:
-    title = "select title, is_deleted from products"
-    records.save_products(session, shopify_shop.id, [make_product(at(5), title="new")], T0)
-    records.save_products(session, shopify_shop.id, [make_product(at(1), title="old")], T0)
-    assert rows(title) == [{"title": "new", "is_deleted": False}]
-
-    records.save_products(session, shopify_shop.id, [make_product(at(1), title="gone", is_deleted=True)], T0)
-    assert rows(title) == [{"title": "gone", "is_deleted": True}]
-
-
-def test_only_products_of_open_checkouts_that_were_never_read_are_asked_for(db: Database, shopify_shop: TestShop) -> None:
-    now = T0
-    with db.transaction(shop=shopify_shop.id) as session:
-        records.save_checkouts(
-            session,
-            terms(shopify_shop),
-            [make_checkout(lines=(make_line("101"), make_line("102"), make_line("9", product_id=None)))],
-        )
-        done = make_checkout(platform_id="done", token="done", completed_at=now, lines=(make_line("103"),))
-        records.save_checkouts(session, terms(shopify_shop), [done])
-        records.save_products(session, shopify_shop.id, [make_product(platform_id="p101")], now)
-        assert records.unknown_product_ids(session, shopify_shop.id, 10) == ["p102"]
-        assert records.unknown_product_ids(session, shopify_shop.id, 0) == []
-        for named, is_unknown in ((("101",), False), (("101", "102"), True), ((), False)):
-            told = make_checkout(lines=tuple(make_line(product) for product in named))
-            assert records.names_unknown_products(session, shopify_shop.id, [told]) is is_unknown
-        assert not records.names_unknown_products(session, shopify_shop.id, [make_checkout(lines=(make_line("9", product_id=None),))])
-    for age, expected in ((timedelta(days=2), [shopify_shop.id]), (timedelta(days=4), [])):
-        with db.engine.begin() as connection:
-            connection.exec_driver_sql("update checkouts set last_activity_at = app_now() - %s", (age,))
-        with db.system_transaction("test") as session:
-            assert records.shops_with_unknown_products(session, 10) == expected
 
 
 def test_lines_are_written_only_if_they_are_others_than_before(session: Session, shopify_shop: TestShop, rows: Any) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -76,6 +77,28 @@ def test_a_recovery_whose_order_is_no_longer_kept_is_worth_its_checkout(db: Data
     for _ in range(2):
         write.checkout(abandoned_at=NOON, converted_at=NOON + HOUR, total=Decimal(7))
     assert [one.figures.recovered_value for one in figures(db, shopify_shop)] == [14]
+
+
+@pytest.mark.parametrize(
+    ("order", "recovered", "value"),
+    [
+        ({"payment_state": "paid"}, 1, 9),
+        ({"payment_state": "partially_refunded"}, 1, 9),
+        ({"payment_state": "pending"}, 1, 0),
+        ({"payment_state": "authorized"}, 1, 0),
+        ({"payment_state": "refunded"}, 1, 0),
+        ({"payment_state": "paid", "is_test": True}, 0, 0),
+        ({"payment_state": "paid", "cancelled_at": NOON + HOUR}, 0, 0),
+        ({"payment_state": "paid", "deleted_at": NOON + HOUR}, 0, 0),
+    ],
+)
+def test_an_order_counts_once_it_is_paid_and_tests_and_cancelled_ones_never(
+    db: Database, shopify_shop: TestShop, write: Writer, order: dict[str, Any], recovered: int, value: int
+) -> None:
+    order_id = write.order(NOON + HOUR, total=Decimal(9), **order)
+    write.checkout(abandoned_at=NOON, converted_at=NOON + HOUR, converted_order_id=order_id)
+
+    assert figures(db, shopify_shop) == [DayFigures(0, "EUR", Figures(1, Decimal("12.50"), 0, 0, recovered, Decimal(value)))]
 
 
 @pytest.mark.spec("SQ-09")

@@ -17,7 +17,7 @@ from connector.store.db import APP_ROLE, SYSTEM_ROLE, Database
 from tests.conftest import TestShop
 
 MODULES = (tables, automation_tables, inbox_tables, access_tables)
-OURS = ("app_clock", "pending_installs", "unknown_shops")
+OURS = ("app_clock", "pending_installs", "unknown_shops", "admin_codes")
 OF_ACCOUNT = ("contacts", "companies", "members", "api_keys", "system_mails")
 UNDELETABLE = ("members", "api_keys", "notices", "system_mails", "audit_entries")
 UNCHANGEABLE = ("system_mails", "audit_entries")

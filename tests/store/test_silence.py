@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from connector.store.db import AnsweringConnection, Database, is_passing
-from connector.store.work import lease_inbox, lock_access
+from connector.store.work import lease_inbox, try_lock_access
 from tests.conftest import TestShop
 
 
@@ -110,7 +110,7 @@ def test_no_connection_of_ours_may_be_idle_in_a_transaction_for_long(db: Databas
         assert session.execute(idle).scalar() == "8s"
         assert session.execute(text("show client_connection_check_interval")).scalar() == "2s"
     with db.transaction(shop=shopify_shop.id) as session:
-        lock_access(session, shopify_shop.id)
-        assert session.execute(idle).scalar() == "1min", "while a platform is asked for tokens"
+        assert try_lock_access(session, "shopify", shopify_shop.domain)
+        assert session.execute(idle).scalar() == "2min", "while a platform is asked for tokens"
     with db.transaction(shop=shopify_shop.id) as session:
         assert session.execute(idle).scalar() == "8s"

@@ -24,8 +24,8 @@ from tests.valkey import valkey
 
 @pytest.fixture(scope="session")
 def transport() -> Iterator[Transport]:
-    """An HTTP client that nothing here uses to reach anybody."""
-    transport = Transport()
+    """An HTTP client that reaches nobody."""
+    transport = Transport(is_closed_world=True)
     yield transport
     transport.close()
 

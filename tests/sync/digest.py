@@ -22,6 +22,9 @@ _DIGEST = text(f"""
     union all select 'contacts', (to_jsonb(k) {_OURS} || jsonb_build_object('linked_company', y.name))::text
       from contacts k join shops s on s.account_id = k.account_id left join companies y on y.id = k.company_id where s.id = :shop
     union all select 'consents', (to_jsonb(c) {_OURS})::text from consents c where c.shop_id = :shop
+    union all select 'customer_merges', (to_jsonb(m) {_OURS})::text from customer_merges m where m.shop_id = :shop
+    union all select 'products', (to_jsonb(p) {_OURS} - 'read_at')::text from products p where p.shop_id = :shop
+    union all select 'codes', d.code || coalesce(nullif(d.deleted_at is null, true)::text, '') from discount_codes d where d.shop_id = :shop
     union all select 'removals', (to_jsonb(r) {_OURS})::text from removals r where r.shop_id = :shop
     order by 1, 2
 """)

@@ -16,6 +16,14 @@ from tests.sync.bodies import (
     shopify_removed,
     woo_order,
 )
+from tests.sync.telling import (
+    EMAIL_TOPIC,
+    consent_body,
+    discount_body,
+    merge_body,
+    number_body,
+    product_body,
+)
 from tests.sync.world import Arrival
 
 BEGIN = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -40,6 +48,8 @@ class Shopper:
     name: str = "Anna"
     placed_at: datetime | None = None
     deliveries: int = 0
+    merges: int = 0
+    agrees: bool = False
 
     def told(self) -> datetime:
         """When the platform triggers the next delivery: finer than the whole seconds in its bodies."""
@@ -49,7 +59,12 @@ class Shopper:
     @property
     def known(self) -> dict[str, Any]:
         """The customer as part of other bodies."""
-        return shopify_customer(70000 + self.number, self.now, email=self.email, first_name=self.name, phone=None, default_address=None)
+        return shopify_customer(self.customer, self.now, email=self.email, first_name=self.name, phone=None, default_address=None)
+
+    @property
+    def customer(self) -> int:
+        """The id of the customer's record; the next one after each merge."""
+        return 70000 + self.number + 1000 * self.merges
 
     def typed(self, address: str) -> Arrival:
         """An e-mail is typed, or corrected."""
@@ -132,7 +147,7 @@ class Shopper:
 
     def forgotten(self) -> Arrival:
         """The customer's record loses its e-mail."""
-        body = shopify_customer(70000 + self.number, self.now, email=None, phone=None, default_address=None)
+        body = shopify_customer(self.customer, self.now, email=None, phone=None, default_address=None)
         return Arrival("customers/update", dump(body), self.told())
 
     def order_removed(self) -> Arrival:
@@ -142,8 +157,40 @@ class Shopper:
     def renamed(self) -> Arrival:
         """The customer's record changes."""
         self.name = "Hannah" if self.name == "Anna" else "Anna"
-        body = shopify_customer(70000 + self.number, self.now, email=self.email, first_name=self.name)
+        body = shopify_customer(self.customer, self.now, email=self.email, first_name=self.name)
         return Arrival("customers/update", dump(body), self.told())
+
+    def merged(self) -> Arrival:
+        """The customer's record is merged into another one, which the shopper is from now on."""
+        merged, self.merges = self.customer, self.merges + 1
+        return Arrival("customers/merge", merge_body(merged, self.customer), self.told())
+
+    def asked(self) -> Arrival:
+        """The shopper changes their mind about news by e-mail."""
+        self.agrees = not self.agrees
+        state = "subscribed" if self.agrees else "UNSUBSCRIBED"
+        return Arrival(EMAIL_TOPIC, consent_body(self.customer, self.email or "", state, self.now), self.told())
+
+    def never_asked(self) -> Arrival:
+        """The store says that it never asked."""
+        return Arrival(EMAIL_TOPIC, consent_body(self.customer, self.email or "", "not_subscribed", None), self.told())
+
+    def texted(self) -> Arrival:
+        """The shopper agrees to texts to a number."""
+        body = number_body("sms", self.customer, f"+3364567{8000 + self.number}", "subscribed", self.now)
+        return Arrival("customers_marketing_consent/update", body, self.told())
+
+    def sold_out(self) -> Arrival:
+        """The product of the lines is deleted; it was read before or not."""
+        return Arrival("products/delete", shopify_removed(1010), self.told())
+
+    def product_edited(self) -> Arrival:
+        """The product of the lines changes."""
+        return Arrival("products/update", product_body(1010), self.told())
+
+    def code_deleted(self) -> Arrival:
+        """A discount is deleted."""
+        return Arrival("discounts/delete", discount_body(self.number, deleted_at=self.now), self.told())
 
 
 SHOPIFY = {
@@ -163,8 +210,15 @@ SHOPIFY = {
     "order_removed": Shopper.order_removed,
     "renamed": Shopper.renamed,
     "forgotten": Shopper.forgotten,
+    "merged": Shopper.merged,
+    "asked": Shopper.asked,
+    "never_asked": Shopper.never_asked,
+    "texted": Shopper.texted,
+    "sold_out": Shopper.sold_out,
+    "product_edited": Shopper.product_edited,
+    "code_deleted": Shopper.code_deleted,
 }
-USUAL = ("typed", "edited", "ordered", "readdressed")
+USUAL = ("typed", "edited", "ordered", "readdressed", "merged", "asked")
 """What happens more often than the rest, so that most histories have an order in them."""
 WOO_STATUSES = ("checkout-draft", "checkout-draft", "pending", "failed", "on-hold", "processing", "completed", "cancelled", "refunded")
 STEPS = st.tuples(st.sampled_from([*sorted(SHOPIFY), *USUAL]), st.sampled_from(PAUSES))

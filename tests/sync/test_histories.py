@@ -8,17 +8,21 @@ and cut into other batches; then everything canonical that the shops' rows say m
 import itertools
 import random
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connector.canonical import Product
+from connector.codes import CodeKind, CodeState, CodeStatus
+from connector.store import codes, products
 from connector.store.sealed import Vault
 from sync import apply
 from sync.services import Services
 from tests.conftest import TestShop, install
 from tests.sync.digest import digest, versions
-from tests.sync.stories import histories
+from tests.sync.stories import BEGIN, histories
 from tests.sync.world import Arrival, keep
 
 AT_ONCE = 20
@@ -27,8 +31,13 @@ _numbers = itertools.count()
 
 
 def fresh_shop(services: Services, vault: Vault, platform: str) -> TestShop:
-    """A shop that nothing has happened to."""
-    return install(services.db, vault, platform, f"h{next(_numbers)}.example", "History")
+    """A shop that nothing has happened to, with the product of all lines and a discount of each shopper's."""
+    shop = install(services.db, vault, platform, f"h{next(_numbers)}.example", "History")
+    states = [CodeState(str(n), BEGIN, f"CODE-{n}", CodeKind.PERCENTAGE, CodeStatus.ACTIVE) for n in range(AT_ONCE)]
+    with services.db.transaction(shop=shop.id) as session:
+        products.save_products(session, shop.id, [Product("1010", BEGIN, "Bougie")], BEGIN)
+        codes.save_codes(session, shop.id, states, BEGIN - timedelta(days=1))
+    return shop
 
 
 def apply_all(services: Services, shop: TestShop, arrivals: Sequence[Arrival], batches: Sequence[int]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from connector.canonical import Product, Variant
 from connector.platforms import AccessLost, NotPermitted, PlatformError, ThrottledError, TransientError
+from connector.store import shops
 from connector.store.db import Wake
 from sync import lookout, products, sweep
 from sync.broker import Bell, make_broker
@@ -40,7 +41,9 @@ def platform() -> Failing:
 
 @pytest.fixture
 def reading(world: World, platform: Failing) -> World:
-    """A shop with a checkout of two products, whose platform is a fake from now on."""
+    """A shop with a checkout of two products, whose platform is a fake from now on and whose credentials have ended."""
+    with world.db.transaction(shop=world.shop.id) as session:
+        shops.replace_credentials(session, world.services.vault, world.shop.id, {"expires_at": world.start.isoformat()})
     world.arrive("checkouts/update", shopify_checkout("tok-1", world.start, lines=((101, 1), (102, 1))))
     platform.products["1010"] = Product(
         "1010", world.start, "Bougie", category="Bougies", variants=(Variant("101", image_url="https://cdn.example/v.jpg"),)

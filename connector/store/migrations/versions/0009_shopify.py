@@ -15,7 +15,7 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-SHOP_TABLES = ("wanted_reads", "topic_health", "customer_merges", "privacy_requests")
+SHOP_TABLES = ("wanted_reads", "topic_health", "customer_merges", "privacy_requests", "erased_people")
 OURS = ("call_budgets", "admin_codes")
 OF_SHOP = "shop_id = app_shop() or shop_id in (select id from shops where account_id = app_account())"
 
@@ -94,6 +94,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_customer_merges_shop_id_kept_id"), "customer_merges", ["shop_id", "kept_id"], unique=False)
     op.create_table(
+        "erased_people",
+        sa.Column("shop_id", sa.BigInteger(), nullable=False),
+        sa.Column("fact_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_erased_people_shop_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("shop_id", "fact_hash", name=op.f("pk_erased_people")),
+    )
+    op.create_table(
         "topic_health",
         sa.Column("shop_id", sa.BigInteger(), nullable=False),
         sa.Column("topic", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -104,6 +112,9 @@ def upgrade() -> None:
         sa.Column("checked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_topic_health_shop_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("shop_id", "topic", name=op.f("pk_topic_health")),
+    )
+    op.create_index(
+        "ix_topic_health_silent", "topic_health", ["shop_id"], unique=False, postgresql_where=sa.text("silent_since is not null")
     )
     op.create_table(
         "wanted_reads",
@@ -145,8 +156,11 @@ def upgrade() -> None:
         postgresql_where=sa.text("inventory_item_id is not null"),
     )
     op.add_column("shops", sa.Column("credentials_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
+    op.add_column("shops", sa.Column("scopes_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
     op.add_column("shops", sa.Column("withheld", sa.ARRAY(sa.Text()), server_default=sa.text("'{}'::text[]"), nullable=False))
+    op.add_column("shops", sa.Column("listened_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
     op.add_column("shops", sa.Column("redacted_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
+    op.add_column("messages", sa.Column("looks", sa.SmallInteger(), server_default="0", nullable=False))
     op.drop_constraint(op.f("ck_discount_codes_kind"), "discount_codes", type_="check")
     op.create_check_constraint(op.f("ck_discount_codes_kind"), "discount_codes", f"kind in ({KINDS}, 'other')")
     op.create_check_constraint(op.f("ck_discount_codes_status"), "discount_codes", "status in ('active', 'scheduled', 'expired')")
@@ -161,8 +175,11 @@ def downgrade() -> None:
     op.execute("delete from discount_codes where kind = 'other'")
     op.execute("reset role")
     op.create_check_constraint(op.f("ck_discount_codes_kind"), "discount_codes", f"kind in ({KINDS})")
+    op.drop_column("messages", "looks")
     op.drop_column("shops", "redacted_at")
+    op.drop_column("shops", "listened_at")
     op.drop_column("shops", "withheld")
+    op.drop_column("shops", "scopes_at")
     op.drop_column("shops", "credentials_at")
     op.drop_index(
         op.f("ix_product_variants_shop_id_inventory_item_id"),
@@ -187,6 +204,7 @@ def downgrade() -> None:
     op.drop_index("ix_wanted_reads_due", table_name="wanted_reads")
     op.drop_table("wanted_reads")
     op.drop_table("topic_health")
+    op.drop_table("erased_people")
     op.drop_index(op.f("ix_customer_merges_shop_id_kept_id"), table_name="customer_merges")
     op.drop_table("customer_merges")
     op.drop_index(op.f("ix_admin_codes_shop_id"), table_name="admin_codes")

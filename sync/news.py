@@ -1,0 +1,56 @@
+"""
+What deliveries say beside records: that something must be read again, is gone, or is allowed no longer.
+
+A batch without such news never comes here.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from connector.canonical import CustomerMerged, Removed, Resource, ScopesChanged, Stale, StockMoved
+from connector.store import codes, products, shops, wanted
+from connector.store.db import Session, wake_after_commit
+from connector.store.work import LeasedShop
+from sync.jobs import Job
+from sync.services import Services
+
+STOCK_DELAY_SECONDS = 60
+"""Stock moves with every sale, and what is sold out is said at once by a topic of its own: one reading for many moves."""
+
+log = structlog.get_logger()
+
+
+def take_in(session: Session, services: Services, shop: LeasedShop, told: Mapping[type, Sequence[Any]]) -> None:
+    """Write what follows from such events (`told`: by their kind), and have read again what needs it."""
+    _take_in_removals(session, shop.id, told.get(Removed, ()))
+    for change in sorted(told.get(ScopesChanged, ()), key=lambda one: one.at):
+        if shops.note_scopes(session, shop.id, change):
+            log.info("shop.scopes_changed", shop_id=shop.id, missing=list(change.missing))
+    found = wanted.want(session, shop.id, _stale(session, shop.id, told))
+    found += wanted.want(session, shop.id, _moved(session, shop.id, told.get(StockMoved, ())), delay_seconds=STOCK_DELAY_SECONDS)
+    if found:
+        wake_after_commit(session, Job.REREAD.value, shop.id)
+
+
+def _take_in_removals(session: Session, shop_id: int, gone: Sequence[Removed]) -> None:
+    products.mark_deleted(session, shop_id, {one.platform_id for one in gone if one.resource is Resource.PRODUCT and one.platform_id})
+    for removal in gone:
+        if removal.resource is Resource.DISCOUNT_CODE and removal.platform_id is not None:
+            codes.mark_deleted(session, shop_id, removal.platform_id, removal.at)
+
+
+def _stale(session: Session, shop_id: int, told: Mapping[type, Sequence[Any]]) -> list[tuple[Resource, str]]:
+    """What is to be read again. Of products only those that we keep: what no line names is nothing to us."""
+    stale = {(one.resource, one.platform_id) for one in told.get(Stale, ())}
+    named = {platform_id for resource, platform_id in stale if resource is Resource.PRODUCT}
+    kept = {(Resource.PRODUCT, platform_id) for platform_id in products.kept_among(session, shop_id, named)}
+    others = {one for one in stale if one[0] is not Resource.PRODUCT}
+    # Which consents the kept customer has after a merge, only the store can say.
+    return sorted(kept | others | {(Resource.CUSTOMER, merge.kept_id) for merge in told.get(CustomerMerged, ())})
+
+
+def _moved(session: Session, shop_id: int, moves: Sequence[StockMoved]) -> list[tuple[Resource, str]]:
+    items = {move.inventory_item_id for move in moves}
+    return [(Resource.PRODUCT, platform_id) for platform_id in products.kept_with_stock(session, shop_id, items)]
