@@ -14,9 +14,14 @@ ACTIONS: Mapping[str, str] = {
     "key.issued": N_("API key made"),
     "key.revoked": N_("API key ended"),
     "member.added": N_("Member added"),
+    "member.recognised": N_("Member came in from the store’s admin"),
     "member.removed": N_("Member removed"),
     "member.role": N_("Role of a member changed"),
     "preview.sent": N_("Preview of the reminder sent"),
+    "privacy.answered": N_("Data request answered"),
+    "privacy.erased": N_("Erased for good, as the law asks"),
+    "privacy.opened": N_("Looked at the data that a shopper asked for"),
+    "privacy.taken": N_("Took the data that a shopper asked for along"),
     "session.began": N_("Signed in"),
     "session.ended_everywhere": N_("Signed out everywhere"),
     "session.reused": N_("Signed out: an old session was used again"),
@@ -43,6 +48,7 @@ GROUPS: Mapping[str, str] = {
     "shop.": N_("Stores"),
     "webhooks.": N_("Webhooks"),
     "checkouts.": N_("Exports"),
+    "privacy.": N_("Privacy"),
     "staff.": N_("Staff"),
 }
 

@@ -119,7 +119,7 @@ def check_form(request: Request, parts: Composition, fields: Mapping[str, str]) 
     """Raises HTTPException 403 unless the form was sent by a page of ours in this browser."""
     word = cookies.read(request, parts.settings, cookies.BROWSER)
     is_ours = bool(word) and compare_digest(fields.get(CSRF, "").encode(), token_of(parts, word).encode())
-    if not is_ours or not _is_same_origin(request):
+    if not is_ours or not is_same_origin(request):
         raise HTTPException(403, STRANGE_FORM)
 
 
@@ -130,7 +130,7 @@ def local_path(text: str, default: str) -> str:
     return text if is_local else default
 
 
-def _is_same_origin(request: Request) -> bool:
+def is_same_origin(request: Request) -> bool:
     """
     Browsers send at least one of these headers with every post of another site; programs that send neither are no browsers
     and hold no one's sign-in.

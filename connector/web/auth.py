@@ -39,11 +39,13 @@ PLACES = (
     (N_("Checkouts"), "/app/checkouts", Permission.VIEW),
     (N_("Connect a store"), "/app/connect", Permission.CONNECT),
     (N_("Members"), "/app/members", Permission.MEMBERS),
+    (N_("Privacy"), "/app/privacy", Permission.PRIVACY),
     (N_("API keys"), "/app/keys", Permission.KEYS),
     (N_("Audit"), "/app/audit", Permission.AUDIT),
 )
 STAFF_PLACES = (
     (N_("Search"), "/support", StaffPermission.LOOK),
+    (N_("Privacy"), "/support/privacy", StaffPermission.LOOK),
     (N_("Audit"), "/support/audit", StaffPermission.AUDIT),
 )
 

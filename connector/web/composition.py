@@ -11,11 +11,12 @@ from connector.config import Settings
 from connector.errors import ConfigError
 from connector.metrics import Metrics
 from connector.store import clock, migrate, resealing
+from connector.store.budgets import SharedBudget
 from connector.store.db import Database
 from connector.store.sealed import open_vault
 from connector.web.departure import Departure
 from connector.web.watching import Watch
-from integrations.registry import make_mail_sender, make_platforms, make_transport
+from integrations.registry import ASSUMED_BUCKET, make_budget, make_mail_sender, make_platforms, make_transport
 from sync.broker import Bell, make_broker
 from sync.jobs import Queue
 from sync.services import Services
@@ -53,7 +54,9 @@ def compose(settings: Settings) -> Iterator[Composition]:
     """
     if settings.database_url is None:
         raise ConfigError("DATABASE_URL is not set and no bundled server was started")
-    database = Database(settings.database_url.get_secret_value(), pool_size=len(Queue) * settings.worker_threads + 8)
+    url = settings.database_url.get_secret_value()
+    database = Database(url, pool_size=len(Queue) * settings.worker_threads + 8)
+    budget = SharedBudget(url, make_budget(), ASSUMED_BUCKET)
     metrics = Metrics()
     transport, mail, broker = make_transport(settings, metrics), make_mail_sender(settings), make_broker(settings)
     try:
@@ -64,7 +67,7 @@ def compose(settings: Settings) -> Iterator[Composition]:
         services = Services(
             db=database,
             vault=vault,
-            platforms=make_platforms(settings, transport),
+            platforms=make_platforms(settings, transport, budget),
             mail=mail,
             settings=settings,
             metrics=metrics,
@@ -77,4 +80,5 @@ def compose(settings: Settings) -> Iterator[Composition]:
         if mail is not None:
             mail.close()
         transport.close()
+        budget.close()
         database.close()

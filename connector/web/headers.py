@@ -4,6 +4,8 @@ What every answer carries: headers that let a browser do nothing but what our pa
 No inline scripts or styles, no frames from elsewhere, nothing from other hosts but product pictures.
 """
 
+from collections.abc import Sequence
+
 import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +27,17 @@ def content_policy(*, is_sandbox: bool, forms_lead_away: bool = False) -> str:
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' {others}; connect-src 'self'; frame-src 'self'; "
         f"form-action 'self'{' ' + others if forms_lead_away else ''}; frame-ancestors 'none'; base-uri 'none'"
+    )
+
+
+def framed_policy(sites: Sequence[str], script: str) -> str:
+    """
+    The Content-Security-Policy of a page that `sites`, and no others, show inside theirs: for that they have a script of their own
+    from the host of `script`, which no other page takes.
+    """
+    return (
+        f"default-src 'none'; script-src 'self' {script}; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        f"form-action 'self'; frame-ancestors {' '.join(sites)}; base-uri 'none'"
     )
 
 

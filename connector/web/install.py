@@ -7,6 +7,7 @@ answers either through the browser (GET, the cookie must fit) or from the store 
 
 import secrets
 import string
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from connector.errors import NotFound
-from connector.platforms import Callback, InstallRefused, Platform, PlatformError
+from connector.platforms import BadSignature, Callback, Installation, InstallRefused, Platform, PlatformError
 from connector.rules.permissions import Permission, Role, member_may
 from connector.store import audit, installs, shops
 from connector.store.db import app_now
@@ -32,6 +33,7 @@ from connector.web.language import N_
 from connector.web.pages import error_page
 from connector.web.sign_in import begin_member
 from connector.web.subscribing import subscribe
+from sync.access import acquire
 
 COOKIE = "install"
 COOKIE_PATH = "/install"
@@ -98,7 +100,7 @@ def begin(platform: str, request: Request, parts: Parts) -> Response:
     base = _base(parts, platform)
     try:
         start = adapter.begin_install(request.query_params.multi_items(), state, f"{base}/callback", f"{base}/done", now)
-    except InstallRefused as error:
+    except (InstallRefused, BadSignature) as error:
         return _refused(request, platform, error)
     account_id = None if member is None else member.account_id
     with parts.db.system_transaction("remember an install") as session:
@@ -119,7 +121,7 @@ def come_back(platform: str, request: Request, ask: Visitor) -> Response:
     # The body stays out: a platform whose stores post their answer must find none here.
     try:
         installed = _finish(parts, adapter, Callback(query), dict(query).get("state", ""), browser)
-    except InstallRefused as error:
+    except (InstallRefused, BadSignature) as error:
         return _refused(request, platform, error)
     except PlatformError as error:
         log.warning("install.failed", platform=platform, call=error.call, status=error.status)
@@ -144,8 +146,8 @@ def receive(platform: str, body: Body, parts: Parts) -> Response:
     # The query stays out: a platform whose answer comes through the browser must find none here, as no cookie was seen.
     try:
         _finish(parts, adapter, Callback((), body), _posted_state(body), None)
-    except InstallRefused as error:
-        return PlainTextResponse(f"{error}\n", 400)
+    except (InstallRefused, BadSignature) as error:
+        return PlainTextResponse(f"{error}\n", _refusal_status(error))
     except PlatformError as error:
         log.warning("install.failed", platform=platform, call=error.call, status=error.status)
         return PlainTextResponse(f"The store could not be asked: {error}\n", 424)
@@ -192,29 +194,40 @@ def _done_page(ask: Ask, platform: str, shop_id: int, *, is_yours: bool) -> Done
 
 def _finish(parts: Composition, adapter: Platform, callback: Callback, state: str, browser: str | None) -> Installed:
     """Claim | call | write | subscribe. Raises InstallRefused, PlatformError, HTTPException 403 for a state that is not good."""
-    services = parts.services
+    services, name = parts.services, adapter.name
     with parts.db.system_transaction("claim an install") as session:
         claimed = installs.claim(session, services.vault, adapter.name, state[:MAX_STATE], browser)
         now = app_now(session)
     if claimed is None:
         raise HTTPException(403, NOT_YOURS)
-    installation = adapter.finish_install(callback, claimed.remembered, state, f"{_base(parts, adapter.name)}/callback", now)
+    # Whoever acquires tokens while others refresh them would take theirs away.
+    domain = claimed.remembered.get("shop", "")
+    with acquire(services, name, domain) if domain else nullcontext():
+        installation = adapter.finish_install(callback, claimed.remembered, state, f"{_base(parts, name)}/callback", now)
+        installed = keep(parts, name, installation, state=state, account_id=claimed.account_id)
+    subscribe(parts, installed.shop_id, INSTALLER)
+    return installed
+
+
+def keep(
+    parts: Composition, platform: str, installation: Installation, *, state: str | None = None, account_id: int | None = None
+) -> Installed:
+    """Write down a proven install. The caller holds the shop's tokens (`sync.access.acquire`), and subscribes afterwards."""
     with parts.db.system_transaction("save an install") as session:
         installed = installs.save(
             session,
-            services.vault,
-            adapter.name,
+            parts.services.vault,
+            platform,
             installation,
             state=state,
             fresh_key=_random(string.ascii_lowercase + string.digits, 24),
             fresh_secret=_random(string.ascii_letters + string.digits, 40),
-            account_id=claimed.account_id,
+            account_id=account_id,
         )
         audit.write(
             session, INSTALLER, "shop.connected", account_id=installed.account_id, shop_id=installed.shop_id, object=installed.public_id
         )
-    log.info("shop.connected", shop_id=installed.shop_id, platform=adapter.name, missing=len(installation.missing_scopes))
-    subscribe(parts, installed.shop_id, INSTALLER)
+    log.info("shop.connected", shop_id=installed.shop_id, platform=platform, missing=len(installation.missing_scopes))
     return installed
 
 
@@ -236,9 +249,13 @@ def _posted_state(body: bytes) -> str:
         return ""
 
 
-def _refused(request: Request, platform: str, error: InstallRefused) -> HTMLResponse:
-    log.info("install.refused", platform=platform)
-    return error_page(request, 400, str(error), **_again(platform))
+def _refused(request: Request, platform: str, error: InstallRefused | BadSignature) -> HTMLResponse:
+    log.info("install.refused", platform=platform, error=type(error).__name__)
+    return error_page(request, _refusal_status(error), str(error), **_again(platform))
+
+
+def _refusal_status(error: InstallRefused | BadSignature) -> int:
+    return 401 if isinstance(error, BadSignature) else 400
 
 
 def _again(platform: str) -> dict[str, Any]:

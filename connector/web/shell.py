@@ -22,6 +22,7 @@ TOASTS: Mapping[str, str] = {
     "key-revoked": N_("The key no longer works."),
     "reason-given": N_("Your reason is written down. It holds for 30 minutes."),
     "shop-moved": N_("The store was moved to the other account."),
+    "request-answered": N_("The request is settled."),
     "replayed": N_("The delivery is being handled again."),
 }
 

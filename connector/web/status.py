@@ -112,6 +112,7 @@ _BRIEF: Mapping[Fault, str] = {
     Fault.MAIL_REFUSED: N_("The mail server refuses e-mails at the moment."),
     Fault.PLATFORM_SIGN_INS: N_("Several {platform} stores no longer accept our access."),
     Fault.PLATFORM_READS: N_("{platform} does not answer us as it should."),
+    Fault.PLATFORM_SILENT: N_("Several {platform} stores do not tell us what happens in them."),
     Fault.DISK_FULL: N_("Our storage is nearly full."),
 }
 _LONG: Mapping[Fault, str] = {
@@ -125,6 +126,9 @@ _LONG: Mapping[Fault, str] = {
         "Several {platform} stores stopped accepting our access within the last hour. Their owners were told and may have to connect again."
     ),
     Fault.PLATFORM_READS: N_("{platform} does not answer our questions as it should. Reminders may lack pictures until it does."),
+    Fault.PLATFORM_SILENT: N_(
+        "Several {platform} stores do not tell us what happens in them. We read it from them ourselves, a little later."
+    ),
     Fault.DISK_FULL: N_("Our storage is nearly full. Until there is room again, stores are asked to repeat what they send."),
 }
 _STATUS_PAGES: Mapping[str, tuple[str, str]] = {

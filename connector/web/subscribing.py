@@ -2,10 +2,12 @@
 
 import structlog
 
-from connector.platforms import AccessLost, PlatformError
+from connector.platforms import Access, PlatformError, Subscriptions
 from connector.store import installs, shops
 from connector.store.audit import Actor
 from connector.web.composition import Composition
+from sync import listening
+from sync.access import call_shop
 
 log = structlog.get_logger()
 
@@ -14,32 +16,45 @@ def subscribe(parts: Composition, shop_id: int, actor: Actor) -> bool:
     """
     Register what is missing; true if all is there now. A failure leaves its reason with the shop and is no error here.
 
-    Platforms whose app configuration subscribes every shop are left alone. Raises NotFound if the shop holds no credentials.
+    Where the app's configuration subscribes every shop, only what an earlier install left behind is put right. Raises NotFound if
+    the shop holds no credentials.
     """
     with parts.db.transaction(shop=shop_id) as session:
         shop = shops.get_shop(session, shop_id)
-        access, sealed = shops.open_access(parts.services.vault, shop), shop.webhook_secret
     platform = parts.services.platforms[shop.platform]
     if not platform.can.registers_webhooks:
-        return True
-    assert sealed is not None
-    address = webhook_address(parts, shop.platform, shop.shop_key)
+        return not platform.can.fallback_mark or _put_right(parts, shop_id, actor)
+    assert shop.webhook_secret is not None
+    address, secret = webhook_address(parts, shop.platform, shop.shop_key), parts.services.vault.open(shop.webhook_secret)["secret"]
     error: PlatformError | None = None
-    words = ""
+
+    def register(access: Access) -> Subscriptions:
+        return platform.subscribe(access, address, secret)
+
     try:
-        made = platform.subscribe(access, address, parts.services.vault.open(sealed)["secret"])
+        if shop.state == "connected":
+            made = call_shop(parts.services, shop_id, register)
+        else:
+            # Whoever asks for it may know that the keys are good again.
+            made = register(shops.open_access(parts.services.vault, shop))
         words = f"{len(made.present)} were there, {len(made.created)} were made."
     except PlatformError as caught:
         error, words = caught, str(caught)
         log.warning("webhooks.failed", shop_id=shop_id, platform=shop.platform, status=caught.status)
     with parts.db.transaction(shop=shop_id) as session:
         installs.note_webhooks(session, shop, actor=actor, is_ready=error is None, words=words[:500])
-        if isinstance(error, AccessLost):
-            shops.mark_access_lost(session, parts.services.vault, shop_id)
     return error is None
+
+
+def _put_right(parts: Composition, shop_id: int, actor: Actor) -> bool:
+    try:
+        return not listening.subscribe_shop(parts.services, shop_id, actor).refused
+    except PlatformError as error:
+        # The scheduler will try again.
+        log.warning("webhooks.not_looked_at", shop_id=shop_id, call=error.call, status=error.status)
+        return False
 
 
 def webhook_address(parts: Composition, platform: str, shop_key: str) -> str:
     """Where a platform, or one shop of it, sends its webhooks."""
-    base = f"{parts.settings.public_url.rstrip('/')}/webhooks/{platform}"
-    return f"{base}/{shop_key}" if parts.services.platforms[platform].can.shop_in_path else base
+    return listening.webhook_address(parts.services, platform, shop_key)

@@ -24,7 +24,7 @@ SILENT_SECONDS = 3.0
 LATE_SECONDS = 5 * 60
 MAIL_LATE_SECONDS = 10 * 60
 FEW = 3
-LOST_SHARE, UNREAD_SHARE = 0.2, 0.5
+LOST_SHARE, UNREAD_SHARE, SILENT_SHARE = 0.2, 0.5, 0.2
 
 log = structlog.get_logger()
 
@@ -38,6 +38,7 @@ class Fault(StrEnum):
     MAIL_REFUSED = "mail_refused"
     PLATFORM_SIGN_INS = "platform_sign_ins"
     PLATFORM_READS = "platform_reads"
+    PLATFORM_SILENT = "platform_silent"
     DISK_FULL = "disk_full"
 
 
@@ -127,4 +128,6 @@ def _of_platform(signs: PlatformSigns) -> list[Fault]:
         found.append(Fault.PLATFORM_SIGN_INS)
     if signs.unread >= FEW and signs.unread >= UNREAD_SHARE * signs.asking:
         found.append(Fault.PLATFORM_READS)
+    if signs.silent >= FEW and signs.silent >= SILENT_SHARE * signs.shops:
+        found.append(Fault.PLATFORM_SILENT)
     return found

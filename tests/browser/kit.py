@@ -54,12 +54,17 @@ Opens = Callable[..., Page]
 
 @dataclass(eq=False)  # no slots: Playwright notes on the object which of its methods listen
 class Watch:
-    """What happened in a page that must not happen. `host` is the site's; `language` is what the page should be in."""
+    """
+    What happened in a page that must not happen. `host` is the site's; `language` is what the page should be in.
+
+    `friends`: other hosts that it may load from.
+    """
 
     host: str
     language: str
     source: str
     faults: list[str] = field(default_factory=list)
+    friends: set[str] = field(default_factory=set)
 
     def on_console(self, message: ConsoleMessage) -> None:
         """Errors of scripts and of the content policy are faults; that the page itself is a 4xx is none."""
@@ -76,7 +81,7 @@ class Watch:
         """Pictures of products may come from anywhere over https, nothing else from anywhere else."""
         parts = urlsplit(request.url)
         is_picture = parts.scheme == "https" and request.resource_type == "image"
-        if parts.scheme not in ("data", "blob") and parts.netloc != self.host and not is_picture:
+        if parts.scheme not in ("data", "blob") and parts.netloc not in {self.host, *self.friends} and not is_picture:
             self.faults.append(f"request to another host: {request.url}")
 
     @staticmethod
@@ -98,6 +103,11 @@ def watch(context: BrowserContext, site_url: str, language: str, source: str) ->
     page.on("request", watching.on_request)
     _watches[page] = watching
     return page
+
+
+def befriend(page: Page, *urls: str) -> None:
+    """Let the page load from these sites as well: a pretend store whose page it is part of."""
+    _watches[page].friends |= {urlsplit(url).netloc for url in urls}
 
 
 def faults_of(page: Page) -> list[str]:

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+from connector.canonical import DataRequested, Person
 from connector.rules.permissions import Permission, Role, Scope, StaffPermission
-from connector.store import members
+from connector.store import members, privacy
 from connector.store.api_keys import issue
 from connector.web.app import ROUTERS
 from connector.web.composition import Composition
@@ -63,12 +65,15 @@ def ids_of(parts: Composition, shop: TestShop, checkout: str) -> dict[str, str]:
     with parts.db.system_transaction("things of an account for a test") as session:
         member = members.add(session, account_id, f"somebody@{account_id}.example", Role.MARKETER)
         key, _ = issue(session, parts.services.vault, account_id, "reports", [Scope.SHOPS_READ], "test")
+        asked = DataRequested(Person(email=f"somebody@{account_id}.example"), datetime.now(UTC), "1")
+        request = privacy.keep_request(session, parts.services.vault, shop.id, asked)
     return {
         "shops": str(scalar(parts, "select public_id from shops where id = :id", id=shop.id)),
         "checkouts": checkout,
         "members": member.public_id,
         "keys": key.public_id,
         "deliveries": "1",
+        "privacy": "" if request is None else request.public_id,
     }
 
 

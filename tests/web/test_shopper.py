@@ -53,6 +53,13 @@ def test_the_link_leads_back_to_the_checkout_and_the_first_click_is_noted(client
     assert clicked(parts) == first
 
 
+def test_a_discount_code_and_campaign_names_of_our_link_go_along(client: TestClient, parts: Composition, queued: TestShop) -> None:
+    query = {"discount": "THANKS-10", "utm_source": "connector", "utm_campaign": "abandoned checkout", "next": "https://evil.example"}
+    answer = client.get(f"/r/{link_token(parts)}", params=query)
+    carried = "discount=THANKS-10&utm_source=connector&utm_campaign=abandoned+checkout"
+    assert (answer.status_code, answer.headers["location"]) == (302, f"{RECOVERY}&{carried}")
+
+
 def test_a_filter_that_only_asks_for_the_head_is_no_click(client: TestClient, parts: Composition, queued: TestShop) -> None:
     answer = client.head(f"/r/{link_token(parts)}")
     assert (answer.status_code, answer.headers["location"]) == (302, RECOVERY)

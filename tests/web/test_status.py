@@ -67,6 +67,9 @@ def queue_message(parts: Composition, shop: TestShop, seed: Seed, name: str = "t
         (ON_TIME, NO_MAIL, {"shopify": PlatformSigns(shops=2, lost=2)}, []),
         (ON_TIME, NO_MAIL, {"shopify": PlatformSigns(shops=9, asking=6, unread=3)}, [Fault.PLATFORM_READS]),
         (ON_TIME, NO_MAIL, {"shopify": PlatformSigns(shops=9, asking=7, unread=3)}, []),
+        (ON_TIME, NO_MAIL, {"shopify": PlatformSigns(shops=15, silent=3)}, [Fault.PLATFORM_SILENT]),
+        (ON_TIME, NO_MAIL, {"shopify": PlatformSigns(shops=16, silent=3)}, []),
+        (ON_TIME, NO_MAIL, {"shopify": PlatformSigns(shops=2, silent=2)}, []),
     ],
 )
 def test_signs_are_judged(late: Lateness, mail: MailSigns, platforms: dict[str, PlatformSigns], faults: list[Fault]) -> None:
@@ -183,6 +186,19 @@ def test_a_platform_that_tells_no_products_is_noticed(parts: Composition, found:
         values ('prd_1', :shop, 'p101', 'Bougie', now(), now(), false)
     """
     run(parts, product, shop=made[0].id)
+    assert found(parts) == set()
+
+
+def test_stores_that_keep_silent_are_noticed(parts: Composition, found: Fails) -> None:
+    made = [install(parts.db, parts.services.vault, "shopify", f"s{number}.myshopify.com", f"S{number}") for number in range(3)]
+    silence = """
+        insert into topic_health (shop_id, topic, silent_since, checked_at)
+        select :shop, topic, now(), now() from unnest(array['orders/create', 'orders/updated']) topic
+    """
+    for shop in made:
+        run(parts, silence, shop=shop.id)
+    assert found(parts) == {Trouble(Fault.PLATFORM_SILENT, "shopify")}
+    run(parts, "update topic_health set silent_since = null where shop_id = :shop", shop=made[0].id)
     assert found(parts) == set()
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.web.shopper.targets import safe_target
+from connector.web.shopper.targets import LONGEST_CARRIED, carried_on, safe_target
 
 HOSTS = ("demo.myshopify.com", "www.brume.example", "galets.example:8443")
 FRONT = "https://www.brume.example"
@@ -72,3 +72,23 @@ def test_no_text_leads_anywhere_but_to_the_shop(middle: str, host: str) -> None:
                 url.lower().split("/")[2].split("?")[0].split("#")[0]
                 in ("www.brume.example", "www.brume.example:443", "www.brume.example:")
             )
+
+
+BACK = "https://demo.myshopify.com/1/checkouts/ac/c1-tok/recover?key=a%2Fb+c&locale=fr"
+
+
+@pytest.mark.parametrize(
+    ("target", "pairs", "expected"),
+    [
+        (BACK, [], BACK),
+        (BACK, [("discount", "THANKS 10%"), ("utm_source", "connector")], f"{BACK}&discount=THANKS+10%25&utm_source=connector"),
+        (BACK, [("key", "evil"), ("u", "https://evil.example"), ("return_to", "/x")], BACK),
+        (BACK, [("discount", "A"), ("discount", "B")], f"{BACK}&discount=A"),
+        (BACK, [("discount", ""), ("utm_term", "x" * (LONGEST_CARRIED + 1))], BACK),
+        (f"{BACK}&discount=OURS", [("discount", "THEIRS"), ("utm_id", "7")], f"{BACK}&discount=OURS&utm_id=7"),
+        ("https://demo.myshopify.com", [("discount", "A")], "https://demo.myshopify.com?discount=A"),
+        ("https://demo.myshopify.com/r#top", [("utm_medium", "a&b#c")], "https://demo.myshopify.com/r?utm_medium=a%26b%23c#top"),
+    ],
+)
+def test_a_code_and_campaign_names_go_along_and_nothing_else(target: str, pairs: list[tuple[str, str]], expected: str) -> None:
+    assert carried_on(target, pairs) == expected

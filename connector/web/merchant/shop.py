@@ -19,6 +19,7 @@ from connector.web.formats import PLATFORM_TITLES, SHOP_STATES, Moment, duration
 from connector.web.language import N_
 from connector.web.merchant.phrases import SHOP_KINDS
 from connector.web.subscribing import subscribe, webhook_address
+from connector.web.withholding import WithheldNote, withheld_note
 
 UNINSTALLED = N_("The shop is uninstalled. Connect it again first.")
 
@@ -58,6 +59,7 @@ class ShopPage:
     hosts: tuple[str, ...]
     scopes: tuple[str, ...]
     missing_scopes: tuple[str, ...]
+    withheld: WithheldNote
     is_on: bool
     delay_text: str
     registers: bool
@@ -122,6 +124,7 @@ def shop_page(
         hosts=tuple(shop.hosts),
         scopes=tuple(shop.scopes),
         missing_scopes=tuple(shop.missing_scopes),
+        withheld=withheld_note(shop.withheld, PLATFORM_TITLES.get(shop.platform, shop.platform), ask.gettext),
         is_on=automation.is_on,
         delay_text=duration(shop.threshold_minutes, language),
         registers=registers,

@@ -23,7 +23,7 @@ from connector.web.inputs import Parts
 from connector.web.pages import render
 from connector.web.shell import bare_shell
 from connector.web.shopper.phrases import PHRASES
-from connector.web.shopper.targets import safe_target
+from connector.web.shopper.targets import carried_on, safe_target
 
 HEADERS = {"referrer-policy": "no-referrer", "x-robots-tag": "noindex, nofollow", "cache-control": "no-store"}
 
@@ -44,7 +44,11 @@ class ShopperPage:
 
 @router.api_route("/r/{token}", methods=["GET", "HEAD"])
 def follow(token: str, request: Request, parts: Parts) -> Response:
-    """Lead back to the checkout in its shop, and note the first click. An unknown token leads nowhere."""
+    """
+    Lead back to the checkout in its shop, and note the first click. An unknown token leads nowhere.
+
+    A discount code and campaign names in our own link go along.
+    """
     if not _TOKEN.fullmatch(token):
         return _gone(request)
     with parts.db.system_transaction("follow a link of any shop") as session:
@@ -54,7 +58,7 @@ def follow(token: str, request: Request, parts: Parts) -> Response:
             message.clicked_at = app_now(session)
     if target is None:
         return _gone(request)
-    return RedirectResponse(parts.settings.browser_url(target), 302, HEADERS)
+    return RedirectResponse(parts.settings.browser_url(carried_on(target, request.query_params.multi_items())), 302, HEADERS)
 
 
 @router.api_route("/u/{token}", methods=["GET", "HEAD"])

@@ -1,9 +1,12 @@
 """Where a link in a message may lead: to the shop itself and nowhere else."""
 
 from collections.abc import Iterable
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 HTTPS_PORT = 443
+CARRIED = frozenset({"discount", "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "utm_id"})
+LONGEST_CARRIED = 255
+"""Shopify's discount codes are no longer than that."""
 
 
 def safe_target(recovery_url: str | None, hosts: Iterable[str], shop_url: str) -> str | None:
@@ -19,6 +22,24 @@ def safe_target(recovery_url: str | None, hosts: Iterable[str], shop_url: str) -
         if url and parts is not None and parts.scheme == "https" and place is not None and (place in allowed or url == shop_url):
             return url
     return None
+
+
+def carried_on(target: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """
+    The target with what our own link carried for it: a discount code, which Shopify's checkout applies by itself, and campaign names.
+
+    Nothing else passes, nothing that the target says already is replaced, and not one letter of it changes.
+    """
+    parts = urlsplit(target)
+    taken = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    carried: dict[str, str] = {}
+    for name, value in pairs:
+        if name in CARRIED and name not in taken and 0 < len(value) <= LONGEST_CARRIED:
+            carried.setdefault(name, value)
+    if not carried:
+        return target
+    query = "&".join(text for text in (parts.query, urlencode(carried)) if text)
+    return parts._replace(query=query).geturl()
 
 
 def _split(url: str) -> SplitResult | None:

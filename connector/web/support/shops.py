@@ -8,15 +8,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from connector.canonical import Resource
 from connector.errors import ConfigError
 from connector.rules.permissions import StaffPermission
-from connector.store import audit, automations, browsing, installs, members, notices, overview, shops, trail
+from connector.store import audit, automations, browsing, installs, members, notices, overview, shops, topic_health, trail, wanted
 from connector.store.access_tables import MemberRow, NoticeRow
 from connector.store.automation_tables import AutomationRow
 from connector.store.browsing import Backlog
 from connector.store.db import Session
 from connector.store.installs import WebhookCheck
 from connector.store.overview import TopicHealth
+from connector.store.sync_tables import TopicHealthRow
 from connector.store.tables import AccountRow, ShopRow
 from connector.store.trail import Entry, Sought
 from connector.web.auth import StaffAsk, staff_reading
@@ -28,8 +30,11 @@ from connector.web.merchant.phrases import NOTICES, SHOP_KINDS
 from connector.web.phrases import DELIVERY_STATES
 from connector.web.support.audit import AuditLine, audit_line
 from connector.web.support.masks import masked_email
+from connector.web.support.silence import SilentTopic, silent_topics
+from connector.web.withholding import UnreadRecord, WithheldNote, unread_records, withheld_note
 
 ENTRIES = 10
+UNREAD = 20
 ROLES = {"owner": N_("owner"), "marketer": N_("marketer"), "read_only": N_("read-only")}
 NO_TOKEN = N_("None is held: the store must be connected again")
 SEALED_TOKEN = N_("Held, but it cannot be opened with the present SEALING_KEY")
@@ -104,8 +109,11 @@ class SupportShopPage:
     contact: str
     scopes: tuple[str, ...]
     missing_scopes: tuple[str, ...]
+    withheld: WithheldNote
+    unread: tuple[UnreadRecord, ...]
     token: str
     webhooks: Webhooks
+    silent: tuple[SilentTopic, ...]
     topics: tuple[Heard, ...]
     counts: tuple[Count, ...]
     days: int
@@ -132,6 +140,7 @@ class _Read:
     account: AccountRow
     automation: AutomationRow
     check: WebhookCheck | None
+    health: Sequence[TopicHealthRow]
     topics: Sequence[TopicHealth]
     counts: Mapping[str, int]
     backlog: Backlog
@@ -139,6 +148,7 @@ class _Read:
     notices: Sequence[NoticeRow]
     entries: Sequence[Entry]
     reason: str
+    unread: Sequence[tuple[Resource, str, str]]
 
 
 @router.get("/support/shops/{shop}")
@@ -169,6 +179,7 @@ def _read(ask: StaffAsk, session: Session, shop: ShopRow) -> _Read:
         account=browsing.account_of(session, shop),
         automation=automations.get_automation(session, shop.id),
         check=installs.last_webhook_check(session, shop.id),
+        health=topic_health.list_health(session, shop.id),
         topics=overview.topics_heard(session, shop.id),
         counts=overview.delivery_counts(session, shop.id),
         backlog=browsing.backlog(session, shop.id),
@@ -176,6 +187,7 @@ def _read(ask: StaffAsk, session: Session, shop: ShopRow) -> _Read:
         notices=[one for one in notices.list_open(session, shop.account_id) if one.shop_id in (None, shop.id)],
         entries=trail.list_trail(session, Sought(shop.id), None, ENTRIES),
         reason=audit.reason_given(session, ask.session_public_id, shop.id) or "",
+        unread=wanted.list_hopeless(session, shop.id, UNREAD),
     )
 
 
@@ -198,8 +210,11 @@ def _page(ask: StaffAsk, read: _Read) -> SupportShopPage:
         contact=masked_email(shop.contact_email),
         scopes=tuple(shop.scopes),
         missing_scopes=tuple(shop.missing_scopes),
+        withheld=withheld_note(shop.withheld, PLATFORM_TITLES.get(shop.platform, shop.platform), ask.gettext),
+        unread=unread_records(read.unread, ask.gettext),
         token=token_words(ask, shop, place),
         webhooks=_webhooks(ask.parts, shop, read.check, place, ask.language),
+        silent=silent_topics(read.health, deliveries, place, ask.language),
         topics=tuple(_heard(topic, deliveries, place, ask.language) for topic in read.topics),
         counts=tuple(
             Count(ask.gettext(DELIVERY_STATES[state]), f"{deliveries}?state={state}", count) for state, count in read.counts.items()

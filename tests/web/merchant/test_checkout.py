@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from connector.canonical import Phone, Product, Variant
-from connector.store import records
+from connector.store import products
 from connector.web.composition import Composition
 from tests.conftest import TestShop
 from tests.factories import T0, make_line, make_order
@@ -43,7 +43,7 @@ def test_the_page_of_a_checkout_tells_everything_by_time(
     public_id = seed(shopify_shop, minutes=90, **whole)
     with parts.db.transaction(shop=shopify_shop.id) as session:
         variant = Variant("101", image_url="https://cdn.example/variant.jpg")
-        records.save_products(session, shopify_shop.id, [Product("p101", T0, "Bougie", variants=(variant,))], T0)
+        products.save_products(session, shopify_shop.id, [Product("p101", T0, "Bougie", variants=(variant,))], T0)
     abandon(parts, shopify_shop)
     run(parts, "update messages set state = 'sent', handed_over_at = app_now(), clicked_at = app_now(), detail = '250 ok'")
     later = now + timedelta(minutes=1)

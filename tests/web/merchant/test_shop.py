@@ -100,3 +100,13 @@ def test_a_woocommerce_store_is_connected_by_its_address(client: TestClient, me:
 def test_only_owners_connect(role: Role, client: TestClient, parts: Composition, shopify_shop: TestShop) -> None:
     sign_in(client, parts, shopify_shop, role)
     assert client.get("/app/connect").status_code == 403
+
+
+def test_what_the_store_keeps_from_us_is_named_in_plain_words(client: TestClient, parts: Composition, here: str) -> None:
+    assert "The store keeps some data" not in client.get(here).text
+    run(parts, "update shops set withheld = '{customer.phone,order.email,order.phone}'")
+    page = client.get(here).text
+    assert "Shopify does not give this app: e-mail addresses, phone numbers." in page
+    assert "asks Shopify for approval of access to protected customer data" in page
+    client.headers["accept-language"] = "fr"
+    assert "Shopify ne transmet pas à cette application : adresses e-mail, numéros de téléphone." in client.get(here).text

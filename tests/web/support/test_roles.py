@@ -16,6 +16,8 @@ TABLE = {
     ("POST", "/support"): EVERYBODY,
     ("GET", "/support/shops/{shop}"): EVERYBODY,
     ("GET", "/support/shops/{shop}/deliveries"): EVERYBODY,
+    ("GET", "/support/privacy"): EVERYBODY,
+    ("GET", "/support/shops/{shop}/privacy"): EVERYBODY,
     ("GET", "/support/shops/{shop}/reason"): SUPPORT,
     ("POST", "/support/shops/{shop}/reason"): SUPPORT,
     ("GET", "/support/shops/{shop}/deliveries/{number}"): SUPPORT,

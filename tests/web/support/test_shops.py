@@ -249,3 +249,27 @@ def test_a_members_own_pages_name_nothing_of_other_accounts(
         said = unquote_plus(str(answer.request.url))  # what one asks with is no news
         for word in ("Boutique", "boutique.test", "secret@other", "Zoé", "W-77", foreign, there):
             assert word in said or word not in answer.text, (said, word)
+
+
+def test_what_the_store_keeps_from_us_and_what_could_not_be_read_is_shown(
+    staff: Opens, parts: Composition, shopify_shop: TestShop, woo_shop: TestShop
+) -> None:
+    client = staff(StaffRole.VIEWER)
+    assert "Could not be read again" not in seen(page_of(client, parts, shopify_shop))
+    run(parts, "update shops set withheld = '{order.email}'")
+    for platform_id, reason in (("7340", "not_permitted"), ("7341", "no_answer"), ("7342", "odd"), ("7343", None)):
+        wish = """
+            insert into wanted_reads (shop_id, resource, platform_id, wanted_at, due_at, reason)
+            values (:id, 'customer', :one, app_now(), app_now(), :reason)
+        """
+        run(parts, wish, id=shopify_shop.id, one=platform_id, reason=reason)
+    text = seen(page_of(client, parts, shopify_shop))
+    assert "Shopify does not give this app: e-mail addresses." in text
+    for words in (
+        "customer 7340 the store does not permit it",
+        "customer 7341 the store did not answer, ten times",
+        "customer 7342 what came made no sense",
+    ):
+        assert words in text
+    assert "7343" not in text, "it is only waiting"
+    assert "7340" not in seen(page_of(client, parts, woo_shop))
