@@ -20,7 +20,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "types": ("mypy",),
     "contracts": ("lint-imports",),
     "migrations": ("python", "-m", "tests.check_migrations"),
-    "tests": ("pytest", "-q", "-n", "2", "--dist", "worksteal", "--cov", "--cov-branch", "--cov-report=", f"--ignore={CASES}"),
+    "tests": ("pytest", "-q", "-n", "3", "--dist", "worksteal", "--cov", "--cov-branch", "--cov-report=", f"--ignore={CASES}"),
     "chaos": ("pytest", "-q", "-n", "3", "--dist", "load", CASES),
     "coverage": ("coverage", "report", "--fail-under=95"),
     "pure coverage": ("coverage", "report", "--fail-under=100", f"--include={PURE}"),

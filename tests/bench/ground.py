@@ -18,7 +18,8 @@ import redis
 from connector.canonical import Product, ShopProfile, Variant
 from connector.config import Settings
 from connector.platforms import Installation
-from connector.store import embedded, migrate, records, shops
+from connector.store import embedded, migrate, shops
+from connector.store import products as store_products
 from connector.store.db import Database
 from connector.store.deliveries import Incoming
 from connector.store.keeping import Keeper
@@ -195,7 +196,7 @@ def _install(ground: Ground, domain: str) -> int:
             fresh_key=secrets.token_hex(8),
             fresh_secret=secrets.token_hex(16),
         )
-        records.save_products(session, made.shop_id, products, now)
+        store_products.save_products(session, made.shop_id, products, now)
     return made.shop_id
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 from pydantic import SecretStr
 from rich.table import Table
 
@@ -56,6 +57,12 @@ class Sent:
     path: str
     headers: Mapping[str, str]
     key: bytes | None
+
+
+class _Named(msgspec.Struct):
+    """A body that names its shop."""
+
+    shop_domain: str = ""
 
 
 def run(settings: Settings, paths: Sequence[Path]) -> int:
@@ -118,7 +125,8 @@ def _settings(settings: Settings, recorded: Sequence[Recorded]) -> Settings:
 
 def _install_shops(composition: Composition, recorded: Sequence[Recorded]) -> dict[tuple[str, str], str]:
     """Make the shops the files need; returns WooCommerce addresses by (source, secret)."""
-    domains = {one.source or SHOPIFY_SHOP for one in recorded if one.platform == "shopify"} | {SHOPIFY_SHOP, LEAVING_SHOP}
+    shopify = [one for one in recorded if one.platform == "shopify"]
+    domains = {one.source or _named_shop(one) for one in shopify} | {SHOPIFY_SHOP, LEAVING_SHOP}
     known = _known_domains(composition)
     for domain in sorted(domains - known):
         _install(composition, "shopify", domain, "")
@@ -164,7 +172,7 @@ def _address(composition: Composition, one: Recorded, addresses: Mapping[tuple[s
     """Where a file goes; bodies without headers get some of ours, made from the file alone."""
     platform = composition.services.platforms[one.platform]
     if one.platform == "shopify":
-        headers = one.headers or _shopify_headers(one, LEAVING_SHOP if one.topic in platform.farewell_topics else SHOPIFY_SHOP)
+        headers = one.headers or _shopify_headers(one, LEAVING_SHOP if one.topic in platform.farewell_topics else _named_shop(one))
         path, shop_key, secrets = "/webhooks/shopify", "", list(platform.app_secrets())
     else:
         secret = one.secret or (WOO_SECRET if not one.headers else "")
@@ -177,6 +185,14 @@ def _address(composition: Composition, one: Recorded, addresses: Mapping[tuple[s
     except BadSignature:
         key = None
     return Sent(one, path, headers, key)
+
+
+def _named_shop(one: Recorded) -> str:
+    """The shop that the body says it is for, as privacy requests do; else the one of all recordings."""
+    try:
+        return msgspec.json.decode(one.body, type=_Named).shop_domain or SHOPIFY_SHOP
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return SHOPIFY_SHOP
 
 
 def _shopify_headers(one: Recorded, shop: str) -> dict[str, str]:

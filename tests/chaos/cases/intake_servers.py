@@ -21,6 +21,7 @@ REDIS_SECONDS, AWAY_SECONDS, REDIS_RATE = 75.0, 75.0, 60
 CRASH_SECONDS, CRASH_RATE = 300.0, 80
 HUNG_SECONDS = 5.0
 SILENT_SECONDS = 8.0
+LONGEST_WAIT = 65.0
 RUNG_SECONDS = 2.0
 """What came sooner after Redis was lost may have been rung for."""
 PATIENCE_SECONDS = 8.0
@@ -112,13 +113,17 @@ def not_acknowledged(ledger: Ledger) -> list[str]:
 
 
 def _unsent(stack: Stack) -> list[str]:
-    """Checkouts whose mail was due and did not leave."""
+    """Checkouts whose mail was due and did not leave, not even after a minute: so long one may wait for its store to be asked."""
+    statement = """
+        select c.platform_id, m.state, m.lease_until - app_now(), m.due_at - app_now(), m.reason
+        from checkouts c left join messages m on m.checkout_id = c.id
+        where c.converted_at is null and c.source_version < app_now() - interval '60 minutes' and m.state is distinct from 'sent'
+    """
+    until = time.monotonic() + LONGEST_WAIT
     with stack.connect() as connection:
-        rows = connection.execute(
-            "select c.platform_id, m.state from checkouts c left join messages m on m.checkout_id = c.id"
-            " where c.converted_at is null and c.source_version < app_now() - interval '60 minutes' and m.state is distinct from 'sent'"
-        )
-        return [f"the mail of checkout {found[0]} was due and is {found[1]}" for found in rows]
+        while (rows := connection.execute(statement).fetchall()) and time.monotonic() < until:
+            time.sleep(0.5)
+    return [f"the mail of checkout {row[0]} was due and is {row[1]} (leased {row[2]}, due {row[3]}, {row[4]})" for row in rows]
 
 
 def run_crashes(size: Size, seed: int, directory: Path) -> list[Row]:

@@ -24,7 +24,7 @@ from connector.config import Settings
 from connector.messages.envelope import Envelope, Sender, SendResult
 from connector.store.db import Database
 from connector.store.sealed import open_vault
-from integrations.registry import make_mail_sender
+from integrations.registry import make_mail_sender, make_platforms, make_transport
 from sync import send
 from sync.services import Services
 from tests.chaos.nursery import Nursery
@@ -132,12 +132,14 @@ def work(plan: Plan, reports: IO[str]) -> None:
     """Send until nothing is due, then say `done`."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     settings = settings_of(plan)
-    database = Database(plan.database_url, pool_size=len(plan.shops) + 1)
+    database = Database(plan.database_url, pool_size=2 * len(plan.shops) + 1)
     mail = make_mail_sender(settings)
     assert mail is not None
     stop = Stop(plan.point, reports)
     _watch_commits(database, stop)
-    services = Services(database, open_vault(settings), {}, StoppingSender(mail, stop), settings)
+    # No store exists in this closed world: asked before each message, none answers, and none ever will.
+    platforms = make_platforms(settings, make_transport(settings))
+    services = Services(database, open_vault(settings), platforms, StoppingSender(mail, stop), settings)
 
     def send_all(shop_id: int) -> None:
         while send.send_messages(services, shop_id):
