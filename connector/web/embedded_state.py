@@ -9,12 +9,11 @@ from connector.store.db import Session
 from connector.store.notices import Cause
 from connector.store.tables import ShopRow
 from connector.web.embedded_asking import AdminAsk
-from connector.web.formats import PLATFORM_TITLES, SHOP_STATES, duration
+from connector.web.formats import PLATFORM_TITLES, duration
 from connector.web.language import N_, translator
-from connector.web.merchant.phrases import NOTICES, SHOP_KINDS
+from connector.web.merchant.phrases import NOTICES, shop_state
 from connector.web.withholding import withheld_note
 
-INCOMPLETE_STATE = N_("incomplete")
 INCOMPLETE = N_("The connection is incomplete.")
 NOT_GRANTED = N_("These permissions were not granted:")
 GRANT = N_("Grant them in Shopify; until then what needs them is missing here.")
@@ -55,11 +54,11 @@ def state_page(ask: AdminAsk, session: Session, shop: ShopRow, member: MemberRow
     """Everything as of now, in the language of the admin."""
     assert shop.id is not None
     automation = automations.get_automation(session, shop.id)
-    words = translator(ask.language).gettext
+    state_text, state_kind = shop_state(shop.state, shop.missing_scopes, ask.language)
     return StatePage(
         shop_name=shop.name,
-        state_text=words(INCOMPLETE_STATE) if shop.missing_scopes else words(SHOP_STATES[shop.state]),
-        state_kind="warn" if shop.missing_scopes else SHOP_KINDS[shop.state],
+        state_text=state_text,
+        state_kind=state_kind,
         is_on=automation.is_on,
         delay_text=duration(shop.threshold_minutes, ask.language),
         queued=reports.queued_count(session, shop.id),

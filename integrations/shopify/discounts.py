@@ -18,6 +18,7 @@ from integrations.shopify import queries_codes as documents
 from integrations.shopify.answers import PLATFORM, UserErrors
 from integrations.shopify.client import Client
 from integrations.shopify.discount_nodes import KINDS, Discount, Node, is_as_wanted, to_code_state, to_input, wire_time
+from integrations.shopify.nodes import ByGid
 
 POLLS = (0.1, 0.2, 0.4, 0.8, 1.0, 1.5, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0)
 """Seconds between looks at codes that are being added."""
@@ -43,7 +44,7 @@ class _ByCode(Node):
     code_discount_node_by_code: CodeNode | None
 
 
-class _ById(Node):
+class _ById(ByGid, kw_only=True):
     nodes: list[CodeNode | None]
 
 
@@ -263,7 +264,8 @@ def discount_now(client: Client, access: Access, platform_id: str) -> CodeState 
         raise TransientError("one discount was asked for, another number came", platform=PLATFORM, call="discount by id")
     (found,) = reply.data.nodes
     if found is None or found.code_discount is None:
-        _refuse_gaps(reply.gaps)
+        # Without the scope Shopify says null too, and nothing beside it.
+        _refuse_gaps(reply.gaps if reply.data.may("read_discounts") else ("scope",))
         return None
     return _state(found.id, found.code_discount)
 

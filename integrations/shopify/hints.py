@@ -87,7 +87,7 @@ def to_scopes(body: ScopesBody, wanted: Collection[str], at: datetime) -> Scopes
     if body.current is None or body.previous is msgspec.UNSET:
         raise payload_error("wrong_topic", "no scopes")
     granted = expand_scopes(scope for raw in body.current if (scope := text(raw)))
-    missing = expand_scopes(wanted) - granted
+    missing = set(wanted) - granted
     return ScopesChanged(tuple(sorted(granted)), tuple(sorted(missing)), at)
 
 

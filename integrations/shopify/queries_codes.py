@@ -51,6 +51,7 @@ query DiscountOfCode($code: String!) {{
 DISCOUNT = f"""
 query DiscountByGid($ids: [ID!]!) {{
   nodes(ids: $ids) {{ id ... on DiscountCodeNode {{ codeDiscount {{ {KINDS} }} }} }}
+  currentAppInstallation {{ accessScopes {{ handle }} }}
 }}
 """
 

@@ -311,6 +311,12 @@ class TestStrangeAnswers:
         assert state is not None
         assert (state.status, state.kind, state.restrictions) == (CodeStatus.EXPIRED, CodeKind.OTHER, (Restriction.CUSTOMERS,))
 
+    def test_without_the_scope_nothing_reads_as_gone(self) -> None:
+        scopes = {"currentAppInstallation": {"accessScopes": [{"handle": "read_orders"}]}}
+        client, _ = answering({"data": {"nodes": [None]} | scopes})
+        with pytest.raises(NotPermitted):
+            discount_now(client, ACCESS, "1")
+
     @pytest.mark.parametrize("data", [{}, {"nodes": []}, {"nodes": None}, {"nodes": [None, None]}])
     def test_an_answer_of_another_shape_is_not_gone(self, data: object) -> None:
         client, _ = answering({"data": data})

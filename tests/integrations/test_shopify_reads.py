@@ -73,7 +73,7 @@ class TestRecords:
             Consent(Channel.SMS, ConsentState.UNSUBSCRIBED, START + timedelta(hours=1), "platform"),
         )
 
-    def test_a_listed_checkout_is_known_by_number_and_cart_token_and_guesses_nothing(self, store: Store) -> None:
+    def test_c74_an_abandoned_checkout_is_read_by_number_and_cart_token_and_nothing_is_guessed(self, store: Store) -> None:
         shop = store.twin.shop
         checkout = shop.open_checkout([shop.find_line("CEDAR-L", 2)])
         checkout.customer, checkout.email, checkout.address = shop.keep_customer(MARY), "somebody.else@example.com", MARY.address

@@ -231,6 +231,7 @@ class TestOrders:
         assert world.one("customers")["email"] == EMAIL
 
 
+@pytest.mark.spec("C67")
 def test_c67_concurrent_twins_take_effect_once(world: World, sender: FakeSender) -> None:
     """Two subscriptions deliver every change twice, at the same instant, and two workers apply them at once."""
     world.turn_on()

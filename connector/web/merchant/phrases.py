@@ -1,6 +1,6 @@
 """How merchants' pages put days, spans of time, shares and causes into words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -10,7 +10,7 @@ from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal, format_percent
 
 from connector.store.listing import ListedState
-from connector.web.formats import money
+from connector.web.formats import SHOP_STATES, money
 from connector.web.language import N_, translator
 
 MOST_KEPT = 4_000
@@ -40,6 +40,15 @@ NOTICES: Mapping[str, str] = {
     "gap_found": N_("The store did not tell us everything. We are asking for what is missing."),
     "data_request_ready": N_("The data that a shopper asked for is ready for you."),
 }
+INCOMPLETE = N_("incomplete")
+
+
+def shop_state(state: str, missing_scopes: Sequence[str], language: str) -> tuple[str, str]:
+    """How a shop is connected, in a word and its kind of tag; connected without all that we ask for is incomplete."""
+    words = translator(language).gettext
+    if state == "connected" and missing_scopes:
+        return words(INCOMPLETE), "warn"
+    return words(SHOP_STATES[state]), SHOP_KINDS[state]
 
 
 def day_text(day: date, language: str) -> str:

@@ -15,9 +15,9 @@ from connector.store.installs import WebhookCheck
 from connector.store.overview import TopicHealth
 from connector.store.tables import ShopRow
 from connector.web.auth import MemberAsk, acting, reading
-from connector.web.formats import PLATFORM_TITLES, SHOP_STATES, Moment, duration, moment, moment_or_none, zone
+from connector.web.formats import PLATFORM_TITLES, Moment, duration, moment, moment_or_none, zone
 from connector.web.language import N_
-from connector.web.merchant.phrases import SHOP_KINDS
+from connector.web.merchant.phrases import shop_state
 from connector.web.subscribing import subscribe, webhook_address
 from connector.web.withholding import WithheldNote, withheld_note
 
@@ -105,6 +105,7 @@ def shop_page(
 ) -> ShopPage:
     """Everything about the connection."""
     place, language, parts = zone(shop.timezone), ask.language, ask.parts
+    state_text, state_kind = shop_state(shop.state, shop.missing_scopes, language)
     registers = parts.services.platforms[shop.platform].can.registers_webhooks
     return ShopPage(
         shop_id=shop.public_id,
@@ -113,8 +114,8 @@ def shop_page(
         domain=shop.domain,
         url=shop.url,
         state=shop.state,
-        state_text=ask.gettext(SHOP_STATES[shop.state]),
-        state_kind=SHOP_KINDS[shop.state],
+        state_text=state_text,
+        state_kind=state_kind,
         again_url="/connect/woocommerce" if registers else "",
         installed_at=moment(shop.installed_at, place, language),
         uninstalled_at=moment_or_none(shop.uninstalled_at, place, language),

@@ -23,10 +23,10 @@ from connector.store.tables import AccountRow, ShopRow
 from connector.store.trail import Entry, Sought
 from connector.web.auth import StaffAsk, staff_reading
 from connector.web.composition import Composition
-from connector.web.formats import PLATFORM_TITLES, SHOP_STATES, Moment, duration, moment, moment_or_none, zone
+from connector.web.formats import PLATFORM_TITLES, Moment, duration, moment, moment_or_none, zone
 from connector.web.inputs import known_id
 from connector.web.language import N_
-from connector.web.merchant.phrases import NOTICES, SHOP_KINDS
+from connector.web.merchant.phrases import NOTICES, shop_state
 from connector.web.phrases import DELIVERY_STATES
 from connector.web.support.audit import AuditLine, audit_line
 from connector.web.support.masks import masked_email
@@ -196,13 +196,14 @@ def _page(ask: StaffAsk, read: _Read) -> SupportShopPage:
     automation = read.automation
     switched_at = automation.activated_at if automation.is_on else automation.deactivated_at
     deliveries = f"/support/shops/{shop.public_id}/deliveries"
+    state_text, state_kind = shop_state(shop.state, shop.missing_scopes, ask.language)
     return SupportShopPage(
         shop_id=shop.public_id,
         name=shop.name,
         platform=PLATFORM_TITLES.get(shop.platform, shop.platform),
         domain=shop.domain,
-        state=ask.gettext(SHOP_STATES[shop.state]),
-        state_kind=SHOP_KINDS[shop.state],
+        state=state_text,
+        state_kind=state_kind,
         installed_at=moment(shop.installed_at, place, ask.language),
         uninstalled_at=moment_or_none(shop.uninstalled_at, place, ask.language),
         currency=shop.currency,
