@@ -31,7 +31,8 @@ class Person:
     scopes: tuple[str, ...] | None = None
 
 
-OWNER = Person(902541635, "Camille", "Durand", "camille@demo-shop.example", is_owner=True)
+OWNER = Person(902541635, "Camille", "Durand", "hello@harbour-and-pine.example", is_owner=True)
+"""Whose address is the shop's contact address too."""
 STAFF = Person(902541636, "Noah", "Petit", "noah@demo-shop.example")
 PACKER = Person(902541637, "Lina", "Moreau", "lina@demo-shop.example", scopes=("read_products",))
 

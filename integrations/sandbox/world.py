@@ -10,7 +10,7 @@ from integrations.sandbox.app_configuration import CLIENT_ID, CLIENT_SECRET, App
 from integrations.sandbox.delivery import DeliveryMachine, Outgoing
 from integrations.sandbox.mail_catcher import MailCatcher
 from integrations.sandbox.servers import LocalServer
-from integrations.sandbox.shopify_admin import SHOPIFY_SITES
+from integrations.sandbox.shopify_admin import APP, SHOPIFY_SITES
 from integrations.sandbox.shopify_twin import ShopifyTwin
 from integrations.sandbox.shopper import Browser, map_origin
 from integrations.sandbox.tls import make_certificates
@@ -86,6 +86,11 @@ class Sandbox:
         """For people: https origin of a pretend store, and of all of Shopify -> its http origin on loopback (setting BROWSER_MAP)."""
         shopify = dict.fromkeys((self.shopify.origin, *SHOPIFY_SITES), self._shopify_server.http_origin)
         return {**shopify, self.woocommerce.origin: self._woocommerce_server.http_origin}
+
+    @property
+    def shopify_admin_url(self) -> str:
+        """Where people open the app inside the pretend Shopify's admin."""
+        return f"{self.browser_map[self.shopify.origin]}{APP}"
 
     @property
     def smtp_url(self) -> str:

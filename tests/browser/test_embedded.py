@@ -57,10 +57,10 @@ def test_the_button_leads_to_the_whole_app_at_the_top_of_the_browser(admin: Admi
     inside.get_by_role("button", name="Open the full app").click()
     expect(page).to_have_url(f"{admin.site.url}/app/shops/{scalar(parts, 'select public_id from shops')}")
     expect(page.get_by_role("heading", level=1)).to_contain_text(admin.sandbox.shopify.shop.name)
-    expect(page.locator("details.self")).to_contain_text("camille@demo-shop.example")
+    expect(page.locator("details.self")).to_contain_text("hello@harbour-and-pine.example")
     check(page, "embedded-arrived")
     page.reload()
-    expect(page.locator("details.self")).to_contain_text("camille@demo-shop.example")
+    expect(page.locator("details.self")).to_contain_text("hello@harbour-and-pine.example")
     assert scalar(parts, "select count(*) from admin_codes") == 0
     entrance = next(one for one in asked if one.url.endswith("/embedded/shopify/entrance"))
     assert entrance.method == "POST"

@@ -62,7 +62,7 @@ class Scene:
 @pytest.fixture
 def scene(db: Database, database_url: str, vault: Vault, shopify_shop: TestShop, sandbox_settings: Settings) -> Iterator[Scene]:
     """Everything was done right; the tests spoil it."""
-    sink, ledger, sender, transport = SmtpSink(), Ledger(), FakeSender(), Transport()
+    sink, ledger, sender, transport = SmtpSink(), Ledger(), FakeSender(), Transport(is_closed_world=True)
     shop, at = Seller(shopify_shop.domain), datetime.now(UTC) - timedelta(hours=2)
     posts = [
         checkout_post(shop, 1, updated_at=at),

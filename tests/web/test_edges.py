@@ -219,6 +219,8 @@ def test_who_does_not_take_the_answers_is_not_read_on(web: Running) -> None:
 
 
 def test_what_was_cut_off_is_counted(web: Running) -> None:
+    assert web.say(head("GET", "/" + "q" * 100_000, {}), ends=True).status == 431
+    assert web.say(b"POST / HTTP/1.1\r\nHost: a\r\n" + AMBIGUOUS[0], ends=True).status == 400
     said = web.request("GET", "/metrics").body.decode()
     counted = {line.split(" ")[0] for line in said.splitlines() if line.startswith("connector_http_requests_refused_total")}
     assert {f'connector_http_requests_refused_total{{reason="{status}"}}' for status in (400, 431)} <= counted

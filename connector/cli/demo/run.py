@@ -77,7 +77,8 @@ def _keep_serving(world: World) -> None:
     """Until Ctrl-C. At a terminal, Enter makes new links: each is good once."""
     console.print("")
     _show_entrance(world)
-    console.print(f"Mailbox   {world.sandbox.mailbox_url}\nCtrl-C ends the demo.", highlight=False)
+    console.print(f"Mailbox   {world.sandbox.mailbox_url}\nAdmin     {world.sandbox.shopify_admin_url}", highlight=False)
+    console.print("The admin is the pretend Shopify's, with the app's page inside. Ctrl-C ends the demo.", highlight=False)
     try:
         while sys.stdin.isatty():
             console.input("Enter for new sign-in links. ")
