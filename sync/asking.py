@@ -41,13 +41,6 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
-    """No answer now; `seconds`: how long the store asks us to wait, if it does."""
-
-    seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class StoreWord:
     """
     What the store said. `order_id`: the order that came of the checkout; `gone`: lines that cannot be bought now.
@@ -57,7 +50,7 @@ class StoreWord:
 
     has_answered: bool = True
     order_id: str | None = None
-    gone: frozenset[tuple[str | None, str | None]] = frozenset()
+    gone: frozenset[Line] = frozenset()
     retry_seconds: float | None = None
 
 
@@ -67,20 +60,20 @@ def ask_store(services: Services, reads: Reads, shop_id: int, question: Question
 
     Credentials that are dead are reported by the call itself; the next look at the shop finds that.
     """
-    orders = _call(services, shop_id, lambda access: reads.orders_of(access, question.token, question.cart_token))
-    if isinstance(orders, Silence):
-        return StoreWord(has_answered=False, retry_seconds=orders.seconds)
-    placed = next((order.platform_id for order in orders if _came_of(order, question)), None)
-    if placed is not None:
-        return StoreWord(order_id=placed)
-    gone: set[tuple[str | None, str | None]] = set()
-    for start in range(0, len(question.lines), AT_ONCE):
-        part = question.lines[start : start + AT_ONCE]
-        now = _call(services, shop_id, partial(reads.lines_now, wanted=part))
-        if isinstance(now, Silence):
-            return StoreWord(has_answered=False, gone=frozenset(gone), retry_seconds=now.seconds)
-        gone |= {line for line, found in zip(part, now, strict=False) if not found.is_available}
-    return StoreWord(gone=frozenset(gone))
+    silence = Wake(Job.SEND.value, shop_id)
+    if services.pauses.is_paused(silence):
+        return StoreWord(has_answered=False)
+    try:
+        return call_shop(services, shop_id, partial(_ask, reads, shop_id, question))
+    except ThrottledError as error:
+        log.info("store.throttled", shop_id=shop_id, call=error.call, seconds=error.retry_after)
+        return StoreWord(has_answered=False, retry_seconds=error.retry_after)
+    except TransientError as error:
+        services.pauses.pause(silence, SILENT_SECONDS)
+        log.info("store.silent", shop_id=shop_id, call=error.call, status=error.status)
+        return StoreWord(has_answered=False)
+    except (NotFound, PlatformError):
+        return StoreWord()
 
 
 def note_unheard_order(session: Session, shop_id: int, order_id: str) -> None:
@@ -90,22 +83,26 @@ def note_unheard_order(session: Session, shop_id: int, order_id: str) -> None:
     wake_after_commit(session, Job.REREAD.value, shop_id)
 
 
-def _call(services: Services, shop_id: int, call: Callable[[Access], list[T]]) -> list[T] | Silence:
-    """The answer; none of it (an empty list) if the store will never tell, Silence if it may tell later."""
-    silence = Wake(Job.SEND.value, shop_id)
-    if services.pauses.is_paused(silence):
-        return Silence()
+def _ask(reads: Reads, shop_id: int, question: Question, access: Access) -> StoreWord:
+    """Both questions with one access. Raises TransientError or AccessLost."""
+    orders = _tolerated(shop_id, lambda: reads.orders_of(access, question.token, question.cart_token))
+    placed = next((order.platform_id for order in orders if _came_of(order, question)), None)
+    if placed is not None:
+        return StoreWord(order_id=placed)
+    gone: set[Line] = set()
+    for start in range(0, len(question.lines), AT_ONCE):
+        part = question.lines[start : start + AT_ONCE]
+        now = _tolerated(shop_id, partial(reads.lines_now, access, part))
+        gone |= {line for line, found in zip(part, now, strict=False) if not found.is_available}
+    return StoreWord(gone=frozenset(gone))
+
+
+def _tolerated(shop_id: int, call: Callable[[], list[T]]) -> list[T]:
+    """The answer, none of it if the store will never tell. Raises TransientError or AccessLost."""
     try:
-        return call_shop(services, shop_id, call)
-    except ThrottledError as error:
-        log.info("store.throttled", shop_id=shop_id, call=error.call, seconds=error.retry_after)
-        return Silence(error.retry_after)
-    except TransientError as error:
-        services.pauses.pause(silence, SILENT_SECONDS)
-        log.info("store.silent", shop_id=shop_id, call=error.call, status=error.status)
-        return Silence()
-    except (NotFound, AccessLost):
-        return []
+        return call()
+    except (TransientError, AccessLost):
+        raise
     except PlatformError as error:
         log.info("store.does_not_tell", shop_id=shop_id, call=error.call, status=error.status, error=type(error).__name__)
         return []
