@@ -94,6 +94,9 @@ def test_the_question_can_be_left_with_the_keyboard(member_page: Opens, parts: C
     page.goto(url)
     page.get_by_role("button", name="Turn on").click()
     link = page.get_by_role("link", name="Turn off")
+    expect(link).to_be_visible()
+    # Until its script has run, the link leads to the page that asks the same.
+    page.wait_for_load_state("load")
     link.focus()
     page.keyboard.press("Enter")
     expect(page.locator("dialog")).to_be_visible()
