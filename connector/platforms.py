@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from connector.canonical import Event, Headers, Order, Product, Resource, ShopProfile
+from connector.capabilities import Capabilities
+from connector.checkups import Check
 from connector.codes import CodeState, DiscountCode, IssuedCodes
 from connector.errors import ConnectorError
 from connector.reading import Change, Count, Export, LineNow, Page
@@ -73,22 +75,6 @@ class BadSignature(PlatformError):
 
 class InstallRefused(PlatformError):
     """An install that must not go on: wrong state, forged callback, missing permission. The message is for the merchant."""
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """
-    What a platform can and cannot do, declared instead of discovered; shown to merchants as it is.
-
-    `shop_in_path`: each shop has its own webhook address (`/webhooks/{platform}/{shop_key}`) and its own secret. `fallback_mark`: the
-    header line of deliveries by a shop's own subscription, where the app's configuration subscribes every shop.
-    """
-
-    shop_in_path: bool
-    tracks_carts: bool
-    has_product_reads: bool
-    registers_webhooks: bool
-    fallback_mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,23 +287,23 @@ class Embedded(Protocol):
         ...
 
 
-class Budget(Protocol):
-    """
-    How many calls a shop still takes, shared by all who call it. Points are the platform's own measure.
+class Checkup(Protocol):
+    """Examining the connection to one store."""
 
-    One shop's wait is nobody else's.
-    """
+    def examine(self, access: Access, address: str) -> Sequence[Check]:
+        """
+        Every check, in the order in which a merchant should mend them. `address`: where this shop's webhooks must go.
 
-    def reserve(self, key: str, points: float) -> float:
-        """Set `points` aside; returns the seconds to wait before they may be used, 0 for the first call of all."""
+        A store that cannot be asked gives checks that say so; nothing of a platform is raised.
+        """
         ...
 
-    def give_back(self, key: str, points: float) -> None:
-        """Points that were set aside and not used."""
-        ...
 
-    def learn(self, key: str, available: float, maximum: float, per_second: float) -> None:
-        """What the platform says of its bucket, in an answer that has just come."""
+class KeyInstall(Protocol):
+    """Connecting a store with keys that its merchant made by hand and pasted."""
+
+    def install_by_keys(self, address: str, key: str, secret: str) -> Installation:
+        """Prove keys against the store at this address. Raises InstallRefused with the reason for the merchant, or PlatformError."""
         ...
 
 
@@ -332,6 +318,10 @@ class Platform(Protocol):
     """None: as `reads`."""
     embedded: Embedded | None
     """None: this platform's admin shows no pages of ours."""
+    checkup: Checkup | None
+    """None: there is nothing to examine that `reads` does not tell."""
+    key_install: KeyInstall | None
+    """None: merchants of this platform cannot make keys by hand."""
     topics: frozenset[str]
     """What `parse` understands; any other topic is kept, answered, counted and left alone."""
     compliance_topics: frozenset[str]

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+from connector.budget import Budget
 from connector.config import Settings
 from connector.messages.envelope import Sender
 from connector.metrics import Metrics
-from connector.platforms import Budget, Platform
+from connector.platforms import Platform
 from integrations.mail.smtp import SmtpSender
 from integrations.shopify.adapter import ShopifyPlatform
 from integrations.shopify.budget import ASSUMED_MAXIMUM, ASSUMED_PER_SECOND, LocalBudget

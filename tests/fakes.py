@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from connector.canonical import Checkout, Event, Headers, Order, Product, Removed, Resource, ShopProfile, Uninstalled
+from connector.capabilities import Capabilities
 from connector.platforms import (
     Access,
     BadSignature,
     Callback,
-    Capabilities,
+    Checkup,
     Codes,
     DeliveryContext,
     DeliveryMeta,
@@ -21,6 +22,7 @@ from connector.platforms import (
     Installation,
     InstallRefused,
     InstallStart,
+    KeyInstall,
     PayloadError,
     PlatformName,
     Reads,
@@ -52,6 +54,8 @@ class FakePlatform:
     reads: Reads | None = None
     codes: Codes | None = None
     embedded: Embedded | None = None
+    checkup: Checkup | None = None
+    key_install: KeyInstall | None = None
     topics = frozenset({"checkouts/update", "checkouts/delete", "app/uninstalled"})
     compliance_topics = frozenset({"shop/redact"})
     farewell_topics = frozenset({"app/uninstalled"})

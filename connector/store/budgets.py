@@ -14,7 +14,7 @@ from typing import Any, LiteralString
 import psycopg
 import structlog
 
-from connector.platforms import Budget
+from connector.budget import Budget
 from connector.store.db import SYSTEM_ROLE, AnsweringConnection, libpq_url
 
 ANSWER_SECONDS = 1.0

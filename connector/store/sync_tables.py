@@ -45,6 +45,15 @@ class TopicHealthRow(SQLModel, table=True):
     checked_at: datetime
 
 
+class ShopCheckupRow(SQLModel, table=True):
+    """What the last examination of a shop's connection found: a list of `{code, verdict, found, cause}`."""
+
+    __tablename__ = "shop_checkups"
+    shop_id: int = columns.ref("shops.id", primary_key=True)
+    checked_at: datetime
+    checks: list[dict[str, Any]] = columns.json("[]")
+
+
 class CustomerMergeRow(SQLModel, table=True):
     """Two customers of a shop became one: what names the merged one means the kept one."""
 

@@ -25,7 +25,11 @@ class AccountRow(SQLModel, table=True):
 
 
 class ShopRow(SQLModel, table=True):
-    """One merchant's installed store, with sealed credentials."""
+    """
+    One merchant's installed store, with sealed credentials.
+
+    `stranger_host`: another address that spoke in its name last, a copy of the store or the store after a move, and when.
+    """
 
     __tablename__ = "shops"
     __table_args__ = (
@@ -60,6 +64,8 @@ class ShopRow(SQLModel, table=True):
     credentials_at: datetime | None = None
     withheld: list[str] = columns.texts()
     listened_at: datetime | None = None
+    stranger_host: str | None = None
+    stranger_at: datetime | None = None
     threshold_minutes: int = 60
     activity_clock: str = "activity"
     installed_at: datetime

@@ -3,19 +3,21 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from connector.budget import Budget
 from connector.canonical import Event, Headers, Order, Product
+from connector.capabilities import Capabilities
 from connector.config import Settings
 from connector.platforms import (
     Access,
-    Budget,
     Callback,
-    Capabilities,
+    Checkup,
     Codes,
     DeliveryContext,
     DeliveryMeta,
     Embedded,
     Installation,
     InstallStart,
+    KeyInstall,
     PlatformName,
     Reads,
     Subscriptions,
@@ -40,6 +42,8 @@ class ShopifyPlatform:
     topics = events.TOPICS
     compliance_topics = events.COMPLIANCE_TOPICS
     farewell_topics = events.FAREWELL_TOPICS
+    checkup: Checkup | None = None
+    key_install: KeyInstall | None = None
 
     def __init__(self, transport: Transport, settings: Settings, budget: Budget | None = None) -> None:
         self._transport = transport

@@ -13,7 +13,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import structlog
 
-from connector.platforms import Access, AccessLost, Budget, PlatformError, Rejected, ThrottledError, TransientError
+from connector.budget import Budget
+from connector.platforms import Access, AccessLost, PlatformError, Rejected, ThrottledError, TransientError
 from integrations.shopify.answers import KINDS, PLATFORM, Envelope, GraphError, Outcome, check_status, failure, refusal, wait_for
 from integrations.shopify.budget import CallCosts, LocalBudget
 from integrations.shopify.oauth import without

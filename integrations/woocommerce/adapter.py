@@ -4,17 +4,19 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from connector.canonical import Event, Headers, Order, Product
+from connector.capabilities import Capabilities
 from connector.config import Settings
 from connector.platforms import (
     Access,
     Callback,
-    Capabilities,
+    Checkup,
     Codes,
     DeliveryContext,
     DeliveryMeta,
     Embedded,
     Installation,
     InstallStart,
+    KeyInstall,
     PlatformName,
     Reads,
     Subscriptions,
@@ -29,10 +31,12 @@ class WooCommercePlatform:
     """Stores that run WooCommerce 9 to 11, reached with REST keys that a shop manager granted."""
 
     name: PlatformName = PLATFORM
-    can = Capabilities(shop_in_path=True, tracks_carts=False, has_product_reads=True, registers_webhooks=True)
+    can = Capabilities(shop_in_path=True, tracks_carts=False, has_product_reads=True, registers_webhooks=True, tells_code_use=False)
     reads: Reads | None = None
     codes: Codes | None = None
     embedded: Embedded | None = None
+    checkup: Checkup | None = None
+    key_install: KeyInstall | None = None
     topics = frozenset(subscriptions.TOPICS)
     compliance_topics: frozenset[str] = frozenset()
     farewell_topics: frozenset[str] = frozenset()

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from connector.budget import Budget
 from connector.canonical import Resource
-from connector.platforms import Budget, ThrottledError
+from connector.platforms import ThrottledError
 from integrations.sandbox.shopify_cost import Bucket
 from integrations.shopify.budget import ASSUMED_COST, ASSUMED_MAXIMUM, MOST_KEYS, MOST_REMEMBERED, CallCosts, LocalBudget
 from tests.integrations.reads_kit import ACCESS, Store

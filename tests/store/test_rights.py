@@ -35,7 +35,7 @@ RIGHTS = {
             *("automations", "checkout_lines", "checkout_versions", "checkouts", "consents", "customers", "decisions", "deliveries"),
             *("delivery_bodies", "delivery_people", "discount_codes", "enrollments", "messages", "order_lines", "orders"),
             *("product_variants", "products", "removals", "shop_work", "suppressions", "wanted_reads", "topic_health"),
-            *("customer_merges", "privacy_requests", "erased_people"),
+            *("customer_merges", "privacy_requests", "erased_people", "shop_checkups"),
         ),
         SHOPS_OWN,
     ),

@@ -10,8 +10,9 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from connector.canonical import Order, Product, Resource
+from connector.capabilities import Capabilities
 from connector.config import Settings
-from connector.platforms import Access, AccessLost, Capabilities, NotPermitted, Rejected, Subscriptions, ThrottledError, TransientError
+from connector.platforms import Access, AccessLost, NotPermitted, Rejected, Subscriptions, ThrottledError, TransientError
 from connector.reading import Change, Page
 from connector.store import clock, installs, shops, topic_health
 from connector.store.db import Database, app_now
