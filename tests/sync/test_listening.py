@@ -63,7 +63,7 @@ class Listened(FakePlatform):
         super().__init__()
         self.changing = ChangingReads()
         self.reads = self.changing  # type: ignore[assignment] # of Reads, what listening asks
-        self.can = Capabilities(False, False, True, False, MARK)
+        self.can = Capabilities(False, False, True, False, fallback_mark=MARK)
         self.own: set[str] = set()
         self.wished: list[Sequence[str]] = []
         self.refused: dict[str, str] = {}
