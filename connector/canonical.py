@@ -172,7 +172,7 @@ class Checkout:
     `checkout_token`; `cart_token` links carts, checkouts and orders. `checkout_phone` is what was typed in the
     checkout, kept apart from the customer's `phone` (AC-62). `completed_at` is set once an order came of it,
     `closed_at` once it ended without one. `created_at` is the cart date (AC-57), `source_version` the platform's own
-    update instant.
+    update instant. `consents`: what dated boxes say of its e-mail address and typed phone, where the platform tells when.
     """
 
     platform_id: str
@@ -206,6 +206,7 @@ class Checkout:
     completed_at: datetime | None = None
     closed_at: datetime | None = None
     triggered_at: datetime | None = None
+    consents: tuple[Consent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,14 @@ class PayloadError(PlatformError):
         self.reason = reason
 
 
+class OtherSite(PayloadError):
+    """An authentic body of another site (`host`) than the shop's: a copy of the store has its keys, and so has one that moved."""
+
+    def __init__(self, message: str, *, platform: str, host: str) -> None:
+        super().__init__(message, platform=platform, reason="other_site")
+        self.host = host
+
+
 class CodeTaken(Rejected):
     """Another discount of the store has this code already; letter case does not tell codes apart."""
 
@@ -113,7 +121,7 @@ class DeliveryContext:
     What `parse` may know beside the body: topic, when the platform triggered it (else when we received it).
 
     `triggered_at`: the platform's own time, if it told one; every Checkout, Customer and Order of the delivery carries it.
-    `shop_domain`: the shop under which it was kept, for bodies that must name the same one.
+    `shop_domain`, `shop_hosts`: the shop under which it was kept and all host names it goes by, for bodies that must name one of them.
     """
 
     topic: str
@@ -121,6 +129,7 @@ class DeliveryContext:
     shop_country: str | None = None
     triggered_at: datetime | None = None
     shop_domain: str | None = None
+    shop_hosts: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

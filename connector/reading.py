@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from connector.canonical import Record
+from connector.canonical import Record, Removed
 from connector.codes import CodeState
 
 Change = Record | CodeState
@@ -17,13 +17,15 @@ class Page:
     Some of a store's records. `cursor`: where the next page begins, None after the last.
 
     `unreadable`: platform ids of records that made no sense, with the reason (`id: reason`). `withheld`: what the platform keeps
-    from us for want of an approval or a scope; then an absent value says nothing.
+    from us for want of an approval or a scope; then an absent value says nothing. `gone`: records that the store remembers only to say
+    so.
     """
 
     records: tuple[Change, ...]
     cursor: str | None = None
     unreadable: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
+    gone: tuple[Removed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

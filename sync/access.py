@@ -17,9 +17,9 @@ import structlog
 from connector.errors import NotFound
 from connector.platforms import Access, AccessLost, PlatformError, TransientError
 from connector.store import shops
-from connector.store.db import app_now, wake_after_commit
+from connector.store.db import Session, app_now, wake_after_commit
 from connector.store.tables import ShopRow
-from connector.store.work import try_lock_access
+from connector.store.work import try_lock_access, try_lock_webhooks
 from sync.jobs import Job
 from sync.services import Services
 
@@ -90,7 +90,7 @@ def acquire(services: Services, platform: str, domain: str) -> Iterator[None]:
 
     Raises TransientError if somebody else does so for too long.
     """
-    with _alone(services, platform, domain, PATIENCE_SECONDS):
+    with _alone(services, platform, lambda session: try_lock_access(session, platform, domain), PATIENCE_SECONDS):
         yield
 
 
@@ -155,7 +155,7 @@ def _renew(services: Services, shop_id: int, held: Access, *, is_refused: bool, 
     `held` itself if the platform has nothing else to give. Raises as `open_access`, without marking the shop.
     """
     platform = _read(services, shop_id)[0].platform
-    with _alone(services, platform, held.domain, patience):
+    with _alone(services, platform, lambda session: try_lock_access(session, platform, held.domain), patience):
         shop, stored, now = _read(services, shop_id)
         if stored.credentials != held.credentials:
             return stored
@@ -188,13 +188,20 @@ def _read(services: Services, shop_id: int) -> tuple[ShopRow, Access, datetime]:
 
 
 @contextmanager
-def _alone(services: Services, platform: str, domain: str, patience: float) -> Iterator[None]:
+def registering(services: Services, platform: str, shop_id: int) -> Iterator[None]:
+    """Nobody else registers this shop's webhooks meanwhile. Raises TransientError if somebody else takes too long over it."""
+    with _alone(services, platform, lambda session: try_lock_webhooks(session, shop_id), PATIENCE_SECONDS):
+        yield
+
+
+@contextmanager
+def _alone(services: Services, platform: str, lock: Callable[[Session], bool], patience: float) -> Iterator[None]:
     """Hold the lock. Raises TransientError if it cannot be had in time."""
     until = time.monotonic() + patience
     while True:
         failure: BaseException | None = None
-        with services.db.system_transaction("one at a time acquires or refreshes a shop's tokens") as session:
-            is_ours = try_lock_access(session, platform, domain)
+        with services.db.system_transaction("one at a time sees to a shop's tokens or webhooks") as session:
+            is_ours = lock(session)
             if is_ours:
                 try:
                     yield
@@ -206,5 +213,5 @@ def _alone(services: Services, platform: str, domain: str, patience: float) -> I
         if is_ours:
             return
         if time.monotonic() >= until:
-            raise TransientError("somebody else is asking for this shop's tokens", platform=platform, call="access")
+            raise TransientError("somebody else is at it for this shop", platform=platform, call="access")
         time.sleep(POLL_SECONDS)

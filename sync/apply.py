@@ -31,7 +31,7 @@ from connector.canonical import (
     Uninstalled,
 )
 from connector.metrics import CANCELLED
-from connector.platforms import DeliveryContext, PayloadError, Platform
+from connector.platforms import DeliveryContext, OtherSite, PayloadError, Platform
 from connector.rules.automations import Reason
 from connector.store import automations, checkouts, deliveries, merges, people, products, records, removals, shops
 from connector.store.checkouts import Touched
@@ -59,12 +59,13 @@ class Batch:
     """
     What a batch of deliveries says: events by delivery, and what became of each delivery.
 
-    Equal deliveries share one list of events, and each list is told once, in the order of arrival.
+    Equal deliveries share one list of events, and each list is told once, in the order of arrival. `strangers`: other sites that spoke.
     """
 
     events: dict[int, list[Event]] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
     told: dict[type, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    strangers: list[str] = field(default_factory=list)
 
     def add(self, delivery_id: int, events: list[Event], *, is_new: bool) -> None:
         """A delivery that makes sense."""
@@ -178,6 +179,8 @@ def _apply(session: Session, services: Services, shop: LeasedShop, pending: Sequ
     batch = understand(services.platforms[shop.platform], shop, pending)
     cancelled = save(session, services, shop, batch)
     deliveries.mark(session, batch.outcomes)
+    for host in dict.fromkeys(batch.strangers):
+        news.take_in_stranger(session, shop, host)
     privacy.sift_raw(session, services.vault, shop.id, pending, batch.events)
     session.info[CANCELLED] = session.info.get(CANCELLED, 0) + cancelled
     return batch.outcomes
@@ -198,12 +201,14 @@ def understand(platform: Platform, shop: LeasedShop, pending: Sequence[Pending])
             slot = delivery.topic, at, delivery.triggered_at is None
             body, events = heard.get(slot, (None, []))
             if body != delivery.body:
-                context = DeliveryContext(delivery.topic, at, shop.country, delivery.triggered_at, shop.domain)
+                context = DeliveryContext(delivery.topic, at, shop.country, delivery.triggered_at, shop.domain, shop.hosts)
                 try:
                     events = platform.parse(context, delivery.body)
                 except PayloadError as error:
                     log.info("delivery.quarantined", delivery_id=delivery.id, topic=delivery.topic, reason=error.reason)
                     batch.outcomes.append(Outcome(delivery.id, "quarantined", error.reason))
+                    if isinstance(error, OtherSite):
+                        batch.strangers.append(error.host)
                     continue
                 heard[slot] = delivery.body, events
             batch.add(delivery.id, events, is_new=body != delivery.body)

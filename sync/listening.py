@@ -8,7 +8,7 @@ heard otherwise, and what it should have told is read. Deliveries that then come
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -18,11 +18,13 @@ from connector.canonical import Resource
 from connector.errors import NotFound
 from connector.platforms import Access, NotPermitted, Platform, PlatformError, Reads, Rejected, Subscriptions, ThrottledError
 from connector.reading import Change, Page
-from connector.store import installs, shops, topic_health, wanted
+from connector.store import installs, notices, shops, strangers, topic_health, wanted
 from connector.store.audit import SYSTEM, Actor
+from connector.store.behind import behind
 from connector.store.db import Wake, app_now, wake_after_commit
+from connector.store.notices import Cause
 from connector.store.topic_health import Finding
-from sync.access import call_shop
+from sync.access import call_shop, registering
 from sync.jobs import Job
 from sync.services import Services
 
@@ -45,26 +47,28 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is to be compared: a shop's changes between two instants. `is_daily`: its subscriptions are due for a check besides."""
+    """What is to be compared: a shop's changes between two instants. `is_check_due`: its subscriptions are to be looked at besides."""
 
     platform: Platform
     reads: Reads
     since: datetime
     until: datetime
-    is_daily: bool
+    is_check_due: bool
 
 
 @dataclass(slots=True)
 class Told:
-    """What changed, by the topics of which one must have told it: the newest change, and the records."""
+    """What changed, by the topics of which one must have told it: the newest change, and the records; all records with their versions."""
 
     newest: dict[frozenset[str], datetime] = field(default_factory=dict)
     records: dict[frozenset[str], list[tuple[Resource, str]]] = field(default_factory=dict)
+    versions: list[tuple[Resource, str, datetime]] = field(default_factory=list)
 
     def add(self, kind: Resource, change: Change, topics: frozenset[str]) -> None:
         """One record that changed."""
         self.newest[topics] = max(change.source_version, self.newest.get(topics, change.source_version))
         self.records.setdefault(topics, []).append((kind, change.platform_id))
+        self.versions.append((kind, change.platform_id, change.source_version))
 
 
 def ring(services: Services) -> int:
@@ -88,11 +92,15 @@ def listen(services: Services, shop_id: int) -> None:
     if look is None:
         return
     try:
-        is_silent = look.until > look.since and _compare(services, shop_id, look, _read_changes(services, shop_id, look))
-        with services.db.transaction(shop=shop_id) as session:
-            is_due = is_silent or look.is_daily or topic_health.has_stale_fallbacks(session, shop_id)
-        if is_due:
-            subscribe_shop(services, shop_id)
+        if look.platform.can.registers_webhooks:
+            # Its webhooks are listed: those that were taken away or switched off tell nothing, and are made anew first.
+            _mend(services, shop_id, look)
+        else:
+            is_silent = look.until > look.since and _compare(services, shop_id, look, _read_changes(services, shop_id, look))
+            with services.db.transaction(shop=shop_id) as session:
+                is_due = is_silent or look.is_check_due or topic_health.has_stale_fallbacks(session, shop_id)
+            if is_due:
+                subscribe_shop(services, shop_id)
     except ThrottledError as error:
         log.info("listening.throttled", shop_id=shop_id, call=error.call, seconds=error.retry_after)
         services.pauses.pause(wake, error.retry_after)
@@ -102,6 +110,29 @@ def listen(services: Services, shop_id: int) -> None:
         return
     with services.db.transaction(shop=shop_id) as session:
         topic_health.note_listened(session, shop_id, look.until)
+
+
+def _mend(services: Services, shop_id: int, look: Look) -> None:
+    """
+    Have a shop's webhooks in order, and read what was not told; of topics that were off, all up to now.
+
+    Such a store sends everything once: a delivery that got lost alone shows only in what we keep.
+    """
+    off = frozenset(subscribe_shop(services, shop_id).created)
+    if look.until <= look.since:
+        return
+    told = _read_changes(services, shop_id, look)
+    _compare(services, shop_id, look, told, off)
+    with services.db.transaction(shop=shop_id) as session:
+        lost = behind(session, shop_id, told.versions)
+        if wanted.want(session, shop_id, lost):
+            log.info("listening.behind", shop_id=shop_id, records=len(lost))
+            wake_after_commit(session, Job.REREAD.value, shop_id)
+    if off:
+        with services.db.transaction(shop=shop_id) as session:
+            now = app_now(session)
+        late = _read_changes(services, shop_id, replace(look, since=look.until, until=now))
+        _have_read(services, shop_id, [topics for topics in late.newest if topics & off], late)
 
 
 def subscribe_shop(services: Services, shop_id: int, actor: Actor = SYSTEM) -> Subscriptions:
@@ -121,10 +152,16 @@ def subscribe_shop(services: Services, shop_id: int, actor: Actor = SYSTEM) -> S
     def subscribe(access: Access) -> Subscriptions:
         return platform.subscribe(access, address, secret, silent)
 
-    made = call_shop(services, shop_id, subscribe)
+    with registering(services, platform.name, shop_id):
+        made = call_shop(services, shop_id, subscribe)
     with services.db.transaction(shop=shop_id) as session:
-        topic_health.note_fallbacks(session, shop_id, {*made.present, *made.created} & set(silent))
-        words, last = _words(made), installs.last_webhook_check(session, shop_id)
+        if not platform.can.registers_webhooks:
+            topic_health.note_fallbacks(session, shop_id, {*made.present, *made.created} & set(silent))
+        elif made.created and shop.listened_at is not None:
+            notices.tell(session, services.vault, shop, Cause.GAP_FOUND, f"{shop.public_id} webhooks", ", ".join(made.created))
+        elif not made.refused:
+            notices.settle(session, shop.account_id, Cause.GAP_FOUND, f"{shop.public_id} webhooks")
+        words, last = _words(made, is_mended=platform.can.registers_webhooks), installs.last_webhook_check(session, shop_id)
         if made.created or made.removed or (last is not None and last.is_ready == bool(made.refused)) or (last is None and made.refused):
             installs.note_webhooks(session, shop, actor=actor, is_ready=not made.refused, words=words[:500])
     if made.created or made.removed or made.refused:
@@ -143,12 +180,13 @@ def _look(services: Services, shop_id: int) -> Look | None:
     """What is to be compared now; None if that shop is not listened to, or was a moment ago."""
     with services.db.transaction(shop=shop_id) as session:
         shop, now = shops.get_shop(session, shop_id), app_now(session)
+        strangers.tell_if_stuck(session, services.vault, shop)
     platform = services.platforms[shop.platform]
     if shop.state != "connected" or platform.reads is None:
         return None
     if shop.listened_at is None:
         # Just installed: there is nothing to compare yet, but what an earlier install left behind.
-        return Look(platform, platform.reads, shop.installed_at, shop.installed_at, is_daily=True)
+        return Look(platform, platform.reads, shop.installed_at, shop.installed_at, is_check_due=True)
     since = max(shop.listened_at, now - LONGEST)
     until = now - GRACE
     if until - since < EVERY / 2:
@@ -176,39 +214,57 @@ def _changes(services: Services, shop_id: int, look: Look, kind: Resource, end: 
     cursor: str | None = None
     full = 0
     withheld: set[str] = set()
+    gone: set[tuple[Resource, str]] = set()
     for _ in range(MOST_PAGES):
         page = call_shop(services, shop_id, partial(_page, look, kind, cursor))
         yield from page.records
         full += bool(page.records)
         withheld.update(page.withheld)
+        gone.update((one.resource, one.platform_id) for one in page.gone if one.platform_id is not None)
         cursor = page.cursor
         if cursor is None or full >= FULL_PAGES or time.monotonic() > end:
             break
     if full or withheld:
         with services.db.transaction(shop=shop_id) as session:
             shops.note_withheld(session, shop_id, withheld, kind)
+    if gone:
+        # Who was told nothing of it would go on as if it were there; to ask twice does no harm.
+        with services.db.transaction(shop=shop_id) as session:
+            wanted.want(session, shop_id, gone)
+            wake_after_commit(session, Job.REREAD.value, shop_id)
 
 
 def _page(look: Look, kind: Resource, cursor: str | None, access: Access) -> Page:
     return look.reads.changes(access, kind, look.since, look.until, cursor)
 
 
-def _compare(services: Services, shop_id: int, look: Look, told: Told) -> bool:
-    """Write down which topics were heard and which were not, and have read what was not told; true if something was not."""
+def _compare(services: Services, shop_id: int, look: Look, told: Told, off: frozenset[str] = frozenset()) -> bool:
+    """
+    Write down which topics were heard and which were not, and have read what was not told; true if something was not.
+
+    Of topics that were `off` nobody knows what they would have told, whatever was heard of them.
+    """
     with services.db.transaction(shop=shop_id) as session:
         heard = topic_health.last_heard(session, shop_id, look.since - SKEW)
         unheard = [topics for topics, at in told.newest.items() if not any(heard.get(topic, LONG_AGO) >= at - SKEW for topic in topics)]
         newly = topic_health.note_findings(session, shop_id, _findings(told, heard, unheard))
         spoken = topic_health.note_spoken(session, shop_id, look.since, look.platform.can.fallback_mark)
-        missed = {record for topics in unheard for record in told.records[topics] if record[0] is not Resource.CHECKOUT}
-        if wanted.want(session, shop_id, missed):
-            wake_after_commit(session, Job.REREAD.value, shop_id)
     for topic in newly:
         services.metrics.silent_topics.add(look.platform.name, topic)
         log.error("topic.silent", shop_id=shop_id, platform=look.platform.name, topic=topic)
     for topic in spoken:
         log.info("topic.heard_again", shop_id=shop_id, platform=look.platform.name, topic=topic)
+    _have_read(services, shop_id, [*unheard, *(topics for topics in told.newest if topics & off)], told)
     return bool(unheard)
+
+
+def _have_read(services: Services, shop_id: int, missed: Sequence[frozenset[str]], told: Told) -> None:
+    """Have the records behind these topics read. A checkout only where the store can be asked for it by the id we keep it by."""
+    records = {record for topics in missed for record in told.records[topics]}
+    with services.db.transaction(shop=shop_id) as session:
+        by_token = services.platforms[shops.get_shop(session, shop_id).platform].can.registers_webhooks
+        if wanted.want(session, shop_id, {record for record in records if by_token or record[0] is not Resource.CHECKOUT}):
+            wake_after_commit(session, Job.REREAD.value, shop_id)
 
 
 def _findings(told: Told, heard: Mapping[str, datetime], unheard: Sequence[frozenset[str]]) -> list[Finding]:
@@ -220,11 +276,12 @@ def _findings(told: Told, heard: Mapping[str, datetime], unheard: Sequence[froze
     ]
 
 
-def _words(made: Subscriptions) -> str:
+def _words(made: Subscriptions, *, is_mended: bool) -> str:
     """What became of the subscriptions, for merchants and staff."""
     parts = [words for _, words in made.refused]
     if made.created:
-        parts.append(f"Not heard, and subscribed for this shop alone: {', '.join(made.created)}")
+        why = "Missing or switched off in the store, and made anew" if is_mended else "Not heard, and subscribed for this shop alone"
+        parts.append(f"{why}: {', '.join(made.created)}")
     if made.removed:
         parts.append(f"No longer needed for this shop alone: {', '.join(made.removed)}")
     return ". ".join(parts) or "All is in order"

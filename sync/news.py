@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from connector.canonical import CustomerMerged, Removed, Resource, ScopesChanged, Stale, StockMoved
-from connector.store import codes, products, shops, wanted
+from connector.store import codes, products, shops, strangers, wanted
 from connector.store.db import Session, wake_after_commit
 from connector.store.work import LeasedShop
 from sync.jobs import Job
@@ -31,6 +31,14 @@ def take_in(session: Session, services: Services, shop: LeasedShop, told: Mappin
     found = wanted.want(session, shop.id, _stale(session, shop.id, told))
     found += wanted.want(session, shop.id, _moved(session, shop.id, told.get(StockMoved, ())), delay_seconds=STOCK_DELAY_SECONDS)
     if found:
+        wake_after_commit(session, Job.REREAD.value, shop.id)
+
+
+def take_in_stranger(session: Session, shop: LeasedShop, host: str) -> None:
+    """Another site spoke in a shop's name: ask the store at the shop's own address who it is; until it says so nothing is sent."""
+    if strangers.note(session, shop.id, host):
+        log.warning("shop.elsewhere", shop_id=shop.id, platform=shop.platform)
+        wanted.want(session, shop.id, [(Resource.SHOP, str(shop.id))])
         wake_after_commit(session, Job.REREAD.value, shop.id)
 
 

@@ -7,6 +7,7 @@ is over; one that does not answer is asked again and again, more and more seldom
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -25,7 +26,7 @@ from connector.platforms import (
     ThrottledError,
     TransientError,
 )
-from connector.store import codes, shops, wanted
+from connector.store import codes, shops, strangers, wanted
 from connector.store.db import Session, Wake, is_passing, wake_after_commit
 from connector.store.wanted import Claimed
 from connector.store.work import LeasedShop, hold_inbox
@@ -41,6 +42,15 @@ CODES_OF_ONE = 20
 _REASONS: tuple[tuple[type[PlatformError], str], ...] = ((NotPermitted, "not_permitted"), (Rejected, "rejected"), (Gone, "gone"))
 
 log = structlog.get_logger()
+
+
+@runtime_checkable
+class CodesAtOnce(Protocol):
+    """Codes of a platform that shows many discounts by their ids in one call, and where a discount has one code only."""
+
+    def codes_now(self, access: Access, platform_ids: Sequence[str]) -> Mapping[str, CodeState]:
+        """These discounts as they are now, by id. One that is missing is gone or makes no sense: it must be asked for by itself."""
+        ...
 
 
 @dataclass(slots=True)
@@ -60,6 +70,10 @@ class _Found:
     read: dict[str, _Answer] = field(default_factory=dict)
     later: dict[str, str] = field(default_factory=dict)
     never: dict[str, str] = field(default_factory=dict)
+
+    def has_all(self, ids: Sequence[str]) -> bool:
+        """Whether it is settled what becomes of all of these."""
+        return all(one in self.read or one in self.later or one in self.never for one in ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,8 @@ def reread(services: Services, shop_id: int) -> int:
 def _read(services: Services, shop_id: int, questions: Sequence[_Question], found: _Found) -> None:
     """Ask the store. What was not tried in the end is in no list."""
     for question in questions:
+        if found.has_all(question.ids):
+            continue
         try:
             found.read |= call_shop(services, shop_id, question.ask)
         except ThrottledError as error:
@@ -120,11 +136,24 @@ def _questions(platform: Platform, claimed: Claimed, kept: Mapping[str, Sequence
         return []
     if claimed.resource is Resource.SHOP:
         return [_Question(ids, lambda access: dict.fromkeys(ids, _Answer(profile=reads.shop_now(access))))]
-    return [_one(platform, reads, claimed, one, kept.get(one, ())) for one in ids]
+    single = [_one(platform, reads, claimed, one, kept.get(one, ())) for one in ids]
+    its_codes: object = platform.codes
+    if claimed.resource is Resource.DISCOUNT_CODE and isinstance(its_codes, CodesAtOnce) and len(ids) > 1:
+        return [_many(its_codes, ids), *single]
+    return single
 
 
 def _by_id(products: Sequence[Product]) -> dict[str, _Answer]:
     return {product.platform_id: _Answer([product]) for product in products}
+
+
+def _many(codes_at_once: CodesAtOnce, ids: Sequence[str]) -> _Question:
+    """Many codes by one call; those that it does not bring are asked for by themselves."""
+
+    def ask(access: Access) -> dict[str, _Answer]:
+        return {one: _Answer(states=[state]) for one, state in codes_at_once.codes_now(access, ids).items() if one in ids}
+
+    return _Question(ids, ask)
 
 
 def _one(platform: Platform, reads: Reads, claimed: Claimed, platform_id: str, kept: Sequence[str]) -> _Question:
@@ -207,4 +236,5 @@ def _apply(session: Session, services: Services, shop: LeasedShop, claimed: Clai
     for answer in answers:
         if answer.profile is not None:
             shops.save_profile(session, shop.id, answer.profile)
+            strangers.settle(session, shops.get_shop(session, shop.id))
     return cancelled

@@ -150,7 +150,7 @@ def _look(session: Session, services: Services, held: Held, lease: datetime | No
     verdict = decide_sending(
         facts_of(held.checkout),
         automations.automation_facts(held.automation),
-        ShopFacts(is_connected=shop.state == "connected", threshold_minutes=shop.threshold_minutes),
+        ShopFacts(shop.state == "connected", shop.threshold_minutes, is_elsewhere=shop.stranger_at is not None),
         is_suppressed=bool(suppressed),
         enrolled_at=message.queued_at,
         now=now,

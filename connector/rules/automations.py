@@ -13,6 +13,7 @@ MOST_LOOKS = 3
 MOST_TURNS = 10
 """So often it is put back because its store asks us to wait: that passes, but a reminder must not be late by hours."""
 LOOK_AGAIN = timedelta(minutes=1)
+ELSEWHERE_AGAIN = timedelta(minutes=5)
 
 
 class Reason(StrEnum):
@@ -31,6 +32,7 @@ class Reason(StrEnum):
     NO_RECOVERY_LINK = "no_recovery_link"
     SOLD_OUT = "sold_out"
     STORE_SILENT = "store_silent"
+    STORE_ELSEWHERE = "store_elsewhere"
     SHOPPER_ACTIVE = "shopper_active"
     ENROLLED = "enrolled"
     SENDING = "sending"
@@ -83,10 +85,15 @@ class AutomationFacts:
 
 @dataclass(frozen=True, slots=True)
 class ShopFacts:
-    """What of the shop matters: connected, and its threshold in minutes."""
+    """
+    What of the shop matters: connected, and its threshold in minutes.
+
+    `is_elsewhere`: another site speaks in its name, and the store at its own address has not said yet who it is.
+    """
 
     is_connected: bool
     threshold_minutes: int
+    is_elsewhere: bool = False
 
 
 def decide_enrollment(checkout: CheckoutFacts, automation: AutomationFacts, shop: ShopFacts, *, is_suppressed: bool) -> Verdict:
@@ -126,6 +133,8 @@ def decide_sending(
     earliest = checkout.last_activity_at + timedelta(minutes=shop.threshold_minutes + automation.wait_minutes)
     if now < earliest:
         return Verdict(Outcome.WAIT, Reason.SHOPPER_ACTIVE, earliest)
+    if shop.is_elsewhere:
+        return Verdict(Outcome.WAIT, Reason.STORE_ELSEWHERE, now + ELSEWHERE_AGAIN)
     return Verdict(Outcome.GO, Reason.SENDING)
 
 

@@ -99,15 +99,15 @@ def consent_words(records: Iterable[Customer | Checkout | Order | ConsentChanged
         if isinstance(record, ConsentChanged):
             words.append(ConsentWord(record.address, record.consent))
             continue
-        email = normalise_email(record.email)
-        if isinstance(record, Customer):
-            phone = record.phone.e164 if record.phone else None
-            for consent in record.consents:
-                address = email if consent.channel is Channel.EMAIL else phone
-                if address:
-                    words.append(ConsentWord(address, consent))
-        elif isinstance(record, Checkout):
-            phone = record.checkout_phone.e164 if record.checkout_phone else None
+        if isinstance(record, Order):
+            continue
+        email, typed = normalise_email(record.email), record.phone if isinstance(record, Customer) else record.checkout_phone
+        phone = typed.e164 if typed else None
+        for consent in record.consents:
+            address = email if consent.channel is Channel.EMAIL else phone
+            if address:
+                words.append(ConsentWord(address, consent))
+        if isinstance(record, Checkout):
             if record.accepts_email and email:
                 words.append(ConsentWord(email, _ticked(Channel.EMAIL, record)))
             if record.accepts_sms and phone:

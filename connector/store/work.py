@@ -1,5 +1,6 @@
 """Leases: who works on what. A held row lock is the lease; a process that dies lets go of it."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import text
@@ -7,6 +8,7 @@ from sqlalchemy import text
 from connector.store.db import Session, run
 
 ASKING_SECONDS = 120
+REGISTERING_SECONDS = 600
 
 
 class LeasedShop(NamedTuple):
@@ -20,6 +22,7 @@ class LeasedShop(NamedTuple):
     activity_clock: str
     threshold_minutes: int
     domain: str = ""
+    hosts: Sequence[str] = ()
 
 
 def lease_inbox(session: Session, shop_id: int) -> LeasedShop | None:
@@ -45,9 +48,22 @@ def try_lock_access(session: Session, platform: str, domain: str) -> bool:
     By the shop's address, as a shop that is being installed has no row yet. The platform is asked meanwhile, several times at an
     install, so this transaction may be idle for as long as that takes.
     """
-    session.execute(text(f"set local idle_in_transaction_session_timeout = '{ASKING_SECONDS}s'"))
+    return _try_lock(session, f"access {platform} {domain}", ASKING_SECONDS)
+
+
+def try_lock_webhooks(session: Session, shop_id: int) -> bool:
+    """
+    Until the end of the transaction nobody else registers this shop's webhooks: two who look at once both make what is missing.
+
+    False at once if somebody does now. A store may take long over each, so this transaction may be idle for ten minutes.
+    """
+    return _try_lock(session, f"webhooks {shop_id}", REGISTERING_SECONDS)
+
+
+def _try_lock(session: Session, name: str, idle_seconds: int) -> bool:
+    session.execute(text(f"set local idle_in_transaction_session_timeout = '{idle_seconds}s'"))
     statement = text("select pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
-    return bool(session.execute(statement, {"name": f"access {platform} {domain}"}).scalar_one())
+    return bool(session.execute(statement, {"name": name}).scalar_one())
 
 
 _HOLD = f"""

@@ -18,6 +18,7 @@ REASONS: Mapping[str, str] = {
     Reason.SHOP_DISCONNECTED: N_("The shop is not connected"),
     Reason.NO_RECOVERY_LINK: N_("The store gave no link back to the checkout"),
     Reason.SOLD_OUT: N_("Nothing of it can be bought any more"),
+    Reason.STORE_ELSEWHERE: N_("Another address speaks in the store’s name: we wait until the store itself answers"),
     Reason.STORE_SILENT: N_("The store does not answer: we ask again in a minute"),
     Reason.SHOPPER_ACTIVE: N_("The shopper came back: the delay counts anew"),
     Reason.ENROLLED: N_("Abandoned: a reminder is queued"),

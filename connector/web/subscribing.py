@@ -7,7 +7,7 @@ from connector.store import installs, shops
 from connector.store.audit import Actor
 from connector.web.composition import Composition
 from sync import listening
-from sync.access import call_shop
+from sync.access import call_shop, registering
 
 log = structlog.get_logger()
 
@@ -32,11 +32,12 @@ def subscribe(parts: Composition, shop_id: int, actor: Actor) -> bool:
         return platform.subscribe(access, address, secret)
 
     try:
-        if shop.state == "connected":
-            made = call_shop(parts.services, shop_id, register)
-        else:
-            # Whoever asks for it may know that the keys are good again.
-            made = register(shops.open_access(parts.services.vault, shop))
+        with registering(parts.services, shop.platform, shop_id):
+            if shop.state == "connected":
+                made = call_shop(parts.services, shop_id, register)
+            else:
+                # Whoever asks for it may know that the keys are good again.
+                made = register(shops.open_access(parts.services.vault, shop))
         words = f"{len(made.present)} were there, {len(made.created)} were made."
     except PlatformError as caught:
         error, words = caught, str(caught)

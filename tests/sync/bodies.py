@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+WOO_DOMAIN = "boutique.test"
 PAYLOADS = Path(__file__).resolve().parents[1] / "payloads"
 Lines = Sequence[tuple[int, int]]
 """(variant, quantity)"""
@@ -143,5 +144,33 @@ def woo_order(
         "date_modified_gmt": gmt(modified_at),
         "date_paid_gmt": gmt(paid_at) if paid_at else None,
         "coupon_lines": [],
+        "_links": {"self": [{"href": f"https://{WOO_DOMAIN}/wp-json/wc/v3/orders/{number}"}]},
+    }
+    return dump(body | changes)
+
+
+def woo_cart(
+    token: str,
+    seq: int,
+    updated_at: datetime,
+    *,
+    created_at: datetime | None = None,
+    email: str = "",
+    status: str = "open",
+    **changes: Any,
+) -> bytes:
+    """`action.wc_connector_cart`: a snapshot by the companion plugin."""
+    body = template("woocommerce", "action_wc_connector_cart__guest_with_consents")
+    body |= {
+        "token": token,
+        "seq": seq,
+        "event_id": f"{token}-{seq}",
+        "status": status,
+        "email": email,
+        "phone": "",
+        "consents": [],
+        "home": f"https://{WOO_DOMAIN}",
+        "created_at": f"{gmt(created_at or updated_at)}Z",
+        "updated_at": f"{gmt(updated_at)}Z",
     }
     return dump(body | changes)

@@ -92,3 +92,15 @@ BACK = "https://demo.myshopify.com/1/checkouts/ac/c1-tok/recover?key=a%2Fb+c&loc
 )
 def test_a_code_and_campaign_names_go_along_and_nothing_else(target: str, pairs: list[tuple[str, str]], expected: str) -> None:
     assert carried_on(target, pairs) == expected
+
+
+def test_a_developer_s_store_on_this_machine_is_led_to_as_it_is() -> None:
+    link, hosts = "http://127.0.0.1:8081/?connector_cart=1", ("127.0.0.1:8081",)
+    assert safe_target(link, hosts, "http://127.0.0.1:8081/") == link
+    assert safe_target(link, hosts, "http://galets.example/") is None
+    assert safe_target(link, hosts, "https://galets.example/") == "https://galets.example/"
+
+
+def test_the_usual_port_of_one_scheme_is_not_that_of_the_other() -> None:
+    assert safe_target("https://galets.example:80/", ("galets.example",), "https://other.example/") == "https://other.example/"
+    assert safe_target("https://galets.example:443/", ("galets.example",), "https://other.example/") == "https://galets.example:443/"

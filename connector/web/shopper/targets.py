@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
-HTTPS_PORT = 443
+LOOPBACK = ("127.0.0.1", "localhost")
+USUAL_PORTS = {"https": 443, "http": 80}
 CARRIED = frozenset({"discount", "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "utm_id"})
 LONGEST_CARRIED = 255
 """Shopify's discount codes are no longer than that."""
@@ -13,13 +14,15 @@ def safe_target(recovery_url: str | None, hosts: Iterable[str], shop_url: str) -
     """
     The way back to a checkout if it leads to one of the shop's own `hosts` (`name` or `name:port`), else the shop's front page.
 
-    Host and port are compared exactly, https only, no user names. None if the shop's own address is of no use either.
+    Host and port are compared exactly, no user names, https only; http too of a developer's store on this very machine. None if the
+    shop's own address is of no use either.
     """
+    schemes = {"https", "http"} if _is_developers(_split(shop_url)) else {"https"}
     allowed = {place for host in hosts if (place := _place(_split(f"https://{host}"))) is not None}
     for url in (recovery_url, shop_url):
         parts = _split(url or "")
         place = _place(parts)
-        if url and parts is not None and parts.scheme == "https" and place is not None and (place in allowed or url == shop_url):
+        if url and parts is not None and parts.scheme in schemes and place is not None and (place in allowed or url == shop_url):
             return url
     return None
 
@@ -52,10 +55,15 @@ def _split(url: str) -> SplitResult | None:
         return None
 
 
-def _place(parts: SplitResult | None) -> tuple[str, int] | None:
+def _is_developers(parts: SplitResult | None) -> bool:
+    return parts is not None and parts.scheme == "http" and parts.hostname in LOOPBACK
+
+
+def _place(parts: SplitResult | None) -> tuple[str, int | None] | None:
+    """Host and port; the usual port of the scheme is None."""
     if parts is None or not parts.hostname or "@" in parts.netloc:
         return None
     try:
-        return parts.hostname, HTTPS_PORT if parts.port is None else parts.port
+        return parts.hostname, None if parts.port == USUAL_PORTS.get(parts.scheme) else parts.port
     except ValueError:
         return None
