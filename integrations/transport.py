@@ -1,47 +1,59 @@
 """
-The only place that speaks HTTP to other people's servers (and the only importer of httpx2 and what it stands on).
+The only place that speaks HTTP to other people's servers (with `connecting`, which says where a connection may lead).
 
 Clients are pooled, every wait is finite and so is their sum, errors are mapped to the PlatformError tree, redirects are never
-followed.
+followed. Only https, only on the ports 443 and 8443, only to public addresses; nothing switches the check of certificates off.
 In sandbox mode an address map leads named hosts to loopback ports; host header, TLS name and certificate check stay
 those of the real name. httpx2 is the living continuation of httpx.
 """
 
-import math
-import socket
+import logging
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
-import httpcore2
 import httpx2
 import msgspec
 
 from connector.metrics import Metrics
 from connector.platforms import AccessLost, Gone, NotPermitted, Rejected, ThrottledError, TransientError
+from integrations.connecting import is_over, make_transport, until, why_led_astray, why_unreachable, why_untrusted
 
 TIMEOUT = httpx2.Timeout(connect=5.0, read=20.0, write=10.0, pool=10.0)
-LIMITS = httpx2.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=30.0)
 TOTAL_SECONDS = 30.0
 """From the first attempt to connect to the last byte of the body; a server that drips is cut off here."""
 MAX_BODY = 10 * 1024 * 1024
 DOWNLOAD_SECONDS = 1800.0
 MAX_DOWNLOAD = 8 * 1024 * 1024 * 1024
 UNPACKED_PIECE = 256 * 1024
-WRITE_PIECE = 16 * 1024
 DEFAULT_RETRY_AFTER = 2.0
 THROTTLED = "throttled"
-LOOPBACK = ("127.0.0.1", "localhost")
 T = TypeVar("T")
-_end: ContextVar[float] = ContextVar("the instant at which the running call must be over", default=math.inf)
+for _chatty in ("httpx2", "httpcore2"):
+    # At lower levels they write down whole addresses, and some hold keys.
+    logging.getLogger(_chatty).setLevel(logging.WARNING)
+
+
+class AddressRefused(Rejected):
+    """An address that is never called: no https, another port, a host outside the sandbox."""
+
+
+class LedAstrayError(TransientError):
+    """A name that leads to a private or special address. Nobody was called; it may lead elsewhere another day."""
+
+
+class UntrustedError(TransientError):
+    """The server has no certificate for its name from anybody we trust (`fault`); there is no way to call it all the same."""
+
+    def __init__(self, fault: str, *, platform: str, call: str) -> None:
+        super().__init__(f"no answer: the server's certificate is not accepted ({fault})", platform=platform, call=call)
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +86,8 @@ class Transport:
         context = ssl.create_default_context()
         if extra_ca is not None:
             context.load_verify_locations(cafile=str(extra_ca))
-
-        def make() -> httpx2.BaseTransport:
-            return inner or _TimedTransport(context)
-
         self._client = httpx2.Client(
-            transport=_MappedTransport(make, dict(address_map or {}), is_closed_world),
+            transport=make_transport(context, address_map or {}, inner, is_closed_world=is_closed_world),
             timeout=TIMEOUT,
             follow_redirects=False,
             trust_env=False,
@@ -116,22 +124,19 @@ class Transport:
         except (httpx2.InvalidURL, ValueError) as error:
             raise Rejected(f"cannot be sent: {type(error).__name__}", platform=platform, call=call) from error
         began, outcome = time.monotonic(), "no_answer"
-        outer = _end.set(began + TOTAL_SECONDS)
         try:
-            response = self._client.send(request, auth=auth, stream=True)
-            try:
-                body = _read(response, platform, call)
-            finally:
-                response.close()
-        except _NotHere as error:
-            raise Rejected("this host is not part of the sandbox", platform=platform, call=call) from error
+            with until(began + TOTAL_SECONDS):
+                response = self._client.send(request, auth=auth, stream=True)
+                try:
+                    body = _read(response, platform, call)
+                finally:
+                    response.close()
         except httpx2.HTTPError as error:
-            raise TransientError(f"no answer: {type(error).__name__}", platform=platform, call=call) from error
+            _fail(error, platform, call)
         else:
             answer = Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
             outcome = _outcome(answer.status)
         finally:
-            _end.reset(outer)
             self._metrics.call_ended(platform, call, outcome, time.monotonic() - began)
         if outcome == THROTTLED:
             self.throttled(platform, call, retry_after(answer))
@@ -152,17 +157,17 @@ class Transport:
         # Set for each step and not around the whole: between two pieces other calls may run in this thread.
         end = began + DOWNLOAD_SECONDS
         try:
-            with _until(end):
+            with until(end):
                 response = self._client.send(request, stream=True)
             try:
                 outcome = _outcome(response.status_code)
                 if outcome != "ok":
-                    with _until(end):
+                    with until(end):
                         refused = Answer(response.status_code, dict(response.headers), _read(response, platform, call))
                     raise_for_status(refused, platform=platform, call=call)
                 outcome, pieces = "no_answer", _pieces(response, MAX_DOWNLOAD, platform, call)
                 while True:
-                    with _until(end):
+                    with until(end):
                         piece = next(pieces, None)
                     if piece is None:
                         break
@@ -171,13 +176,24 @@ class Transport:
             finally:
                 response.close()
         except httpx2.HTTPError as error:
-            raise TransientError(f"no answer: {type(error).__name__}", platform=platform, call=call) from error
+            _fail(error, platform, call)
         finally:
             self._metrics.call_ended(platform, call, outcome, time.monotonic() - began)
 
     def throttled(self, platform: str, call: str, seconds: float) -> None:
         """Note that a platform asks us to wait; for those that say so in the body of a good answer."""
         self._metrics.throttled(platform, call, seconds)
+
+
+def _fail(error: httpx2.HTTPError, platform: str, call: str) -> NoReturn:
+    """Raise what a call without an answer means."""
+    if never := why_unreachable(error):
+        raise AddressRefused(f"cannot be called: {never}", platform=platform, call=call) from error
+    if astray := why_led_astray(error):
+        raise LedAstrayError(f"cannot be called: {astray}", platform=platform, call=call) from error
+    if fault := why_untrusted(error):
+        raise UntrustedError(fault, platform=platform, call=call) from error
+    raise TransientError(f"no answer: {type(error).__name__}", platform=platform, call=call) from error
 
 
 def _outcome(status: int) -> str:
@@ -192,13 +208,16 @@ def raise_for_status(answer: Answer, *, platform: str, call: str, words: str = "
     Map an HTTP status to the PlatformError tree; 2xx returns.
 
     401 -> AccessLost, 402/403/423 -> NotPermitted, 404/410 -> Gone, 429/430 -> ThrottledError, 3xx and 5xx -> TransientError
-    (a redirect of an API means maintenance or a moved store), the rest -> Rejected with the platform's `words`.
+    (a redirect of an API means maintenance or a moved store; it is followed nowhere and named), the rest -> Rejected with the
+    platform's `words`.
     """
     status = answer.status
     if 200 <= status < 300:
         return
     where = {"platform": platform, "call": call, "status": status}
     text = words or f"answered {status}"
+    if target := redirect_target(answer):
+        text = f"answered {status}: redirects to {target}"
     match status:
         case 401:
             raise AccessLost(text, **where)  # type: ignore[arg-type]
@@ -212,6 +231,19 @@ def raise_for_status(answer: Answer, *, platform: str, call: str, words: str = "
             raise TransientError(text, **where)  # type: ignore[arg-type]
         case _:
             raise Rejected(text, **where)  # type: ignore[arg-type]
+
+
+def redirect_target(answer: Answer) -> str:
+    """Where a redirect leads, without what may be secret in it (user, query, fragment); "" if it leads nowhere that can be read."""
+    location = answer.headers.get("location", "").strip()
+    if not 300 <= answer.status < 400 or not location.isascii() or not location.isprintable():
+        return ""
+    try:
+        parts = urlsplit(location)
+        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{host}{parts.path}"[:200] if host and parts.scheme in ("http", "https") else parts.path[:200]
 
 
 def retry_after(answer: Answer) -> float:
@@ -256,7 +288,7 @@ def _pieces(response: httpx2.Response, most: int, platform: str, call: str) -> I
         for chunk in response.stream:
             for piece in _unpacked(unpacker, chunk):
                 length += len(piece)
-                if length > most or time.monotonic() > _end.get():
+                if length > most or is_over():
                     raise broken("the answer is too long or too slow")
                 yield piece
     except zlib.error as error:
@@ -273,128 +305,3 @@ def _unpacked(unpacker: "zlib._Decompress | None", chunk: bytes) -> Iterator[byt
     while chunk:
         yield unpacker.decompress(chunk, UNPACKED_PIECE)
         chunk = unpacker.unconsumed_tail
-
-
-@contextmanager
-def _until(end: float) -> Iterator[None]:
-    """Waits inside end at this instant."""
-    outer = _end.set(end)
-    try:
-        yield
-    finally:
-        _end.reset(outer)
-
-
-def _left(limit: float | None, error: type[Exception]) -> float:
-    """Seconds that the next wait may take: its own limit, or what is left of the whole call. Raises `error` if nothing is."""
-    left = _end.get() - time.monotonic()
-    if left <= 0:
-        raise error("the call took too long")
-    return min(left, TOTAL_SECONDS if limit is None else limit)
-
-
-class _TimedTransport(httpx2.HTTPTransport):
-    """httpx2's transport on connections that know when the call must be over; its own time-outs begin anew with every byte."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        super().__init__(verify=context, limits=LIMITS, retries=0, trust_env=False)
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=context,
-            max_connections=LIMITS.max_connections,
-            max_keepalive_connections=LIMITS.max_keepalive_connections,
-            keepalive_expiry=LIMITS.keepalive_expiry,
-            network_backend=_TimedBackend(),
-        )
-
-
-class _TimedBackend(httpcore2.SyncBackend):
-    """Connects to the first address that answers. Each gets a time-out, all of them together what is left of the call."""
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.NetworkStream:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore2.ConnectError(f"the name cannot be resolved: {type(error).__name__}") from error
-        failure: Exception = httpcore2.ConnectError("the name has no address")
-        for *_, address in found:
-            try:
-                seconds = _left(timeout, httpcore2.ConnectTimeout)
-                return _TimedStream(super().connect_tcp(str(address[0]), port, seconds, local_address, socket_options))
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-
-class _TimedStream(httpcore2.NetworkStream):
-    """A connection whose waits end with the call that uses it."""
-
-    def __init__(self, inner: httpcore2.NetworkStream) -> None:
-        self._inner = inner
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        for start in range(0, len(buffer), WRITE_PIECE):
-            self._inner.write(buffer[start : start + WRITE_PIECE], _left(timeout, httpcore2.WriteTimeout))
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore2.NetworkStream:
-        return _TimedStream(self._inner.start_tls(ssl_context, server_hostname, _left(timeout, httpcore2.ConnectTimeout)))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-
-class _NotHere(httpx2.ConnectError):
-    """A host that a closed world does not have: it will not answer later either."""
-
-
-class _MappedTransport(httpx2.BaseTransport):
-    """
-    Leads mapped hosts to loopback; anything else goes its way untouched.
-
-    Each mapped host has its own pool: pools know connections by address, and two hosts mapped to one port would share a
-    TLS connection whose certificate was checked for the first of them only.
-    """
-
-    def __init__(self, make: Callable[[], httpx2.BaseTransport], address_map: dict[str, str], is_closed_world: bool) -> None:
-        self._make = make
-        self._map = address_map
-        self._is_closed_world = is_closed_world
-        self._lock = Lock()
-        self._pools: dict[str, httpx2.BaseTransport] = {"": make()}
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        name = request.url.host
-        target = self._map.get(name)
-        if target is None:
-            if self._is_closed_world and name not in LOOPBACK:
-                raise _NotHere("this host is not part of the sandbox", request=request)
-            return self._pools[""].handle_request(request)
-        host, _, port = target.rpartition(":")
-        request.extensions = {**request.extensions, "sni_hostname": name}
-        request.headers["host"] = request.url.netloc.decode("ascii")
-        request.url = request.url.copy_with(host=host, port=int(port))
-        return self._pool(name).handle_request(request)
-
-    def close(self) -> None:
-        for pool in self._pools.values():
-            pool.close()
-
-    def _pool(self, name: str) -> httpx2.BaseTransport:
-        with self._lock:
-            if name not in self._pools:
-                self._pools[name] = self._make()
-            return self._pools[name]

@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 import structlog
 from fastapi import APIRouter, HTTPException, Request
+from starlette.background import BackgroundTask
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from connector.errors import NotFound
+from connector.errors import NotFound, Refused
 from connector.platforms import BadSignature, Callback, Installation, InstallRefused, Platform, PlatformError
 from connector.rules.permissions import Permission, Role, member_may
 from connector.store import audit, installs, shops
@@ -26,10 +27,11 @@ from connector.web import cookies
 from connector.web.asking import Ask, Visitor
 from connector.web.auth import NOT_ALLOWED, signed_in
 from connector.web.composition import Composition
+from connector.web.examining import examine
 from connector.web.formats import PLATFORM_TITLES
-from connector.web.headers import content_policy
 from connector.web.inputs import Body, Parts
-from connector.web.language import N_
+from connector.web.install_phrases import refusal_words
+from connector.web.language import N_, language_of
 from connector.web.pages import error_page
 from connector.web.sign_in import begin_member
 from connector.web.subscribing import subscribe
@@ -47,13 +49,6 @@ NOT_YOURS = N_(
 
 router = APIRouter()
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectPage:
-    """The form that asks for a store's address."""
-
-    store: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +70,6 @@ class _Posted(msgspec.Struct):
     user_id: str | int = ""
 
 
-@router.get("/connect/woocommerce")
-def connect(ask: Visitor, store: str = "") -> Response:
-    """Ask for the address of a WooCommerce store."""
-    policy = content_policy(is_sandbox=ask.parts.settings.sandbox, forms_lead_away=True)
-    return ask.render("connect_woocommerce.html", ConnectPage(store[:300]), headers={"content-security-policy": policy})
-
-
 @router.get("/install/{platform}")
 def begin(platform: str, request: Request, parts: Parts) -> Response:
     """
@@ -90,10 +78,7 @@ def begin(platform: str, request: Request, parts: Parts) -> Response:
     Begun by a signed-in member, a new store joins their account; that is the owners' to decide.
     """
     adapter = _platform(parts, platform)
-    signed = signed_in(request, parts, cookies.SESSION)
-    member = None if signed is None else signed.member
-    if member is not None and not member_may(Role(member.role), Permission.CONNECT):
-        raise HTTPException(403, NOT_ALLOWED)
+    account_id = joined_account(request, parts)
     state, browser = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     with parts.db.system_transaction("what time an install begins") as session:
         now = app_now(session)
@@ -102,7 +87,6 @@ def begin(platform: str, request: Request, parts: Parts) -> Response:
         start = adapter.begin_install(request.query_params.multi_items(), state, f"{base}/callback", f"{base}/done", now)
     except (InstallRefused, BadSignature) as error:
         return _refused(request, platform, error)
-    account_id = None if member is None else member.account_id
     with parts.db.system_transaction("remember an install") as session:
         installs.remember(session, parts.services.vault, platform, state, browser, start.remember, account_id)
     response = RedirectResponse(parts.settings.browser_url(start.url), 302)
@@ -126,13 +110,7 @@ def come_back(platform: str, request: Request, ask: Visitor) -> Response:
     except PlatformError as error:
         log.warning("install.failed", platform=platform, call=error.call, status=error.status)
         return error_page(request, 502, f"{error}. Nothing was connected; please try again in a moment.", **_again(platform))
-    if installed.owner_id is not None:
-        with parts.db.system_transaction("the owner of a new account signs in by the install") as session:
-            begin_member(session, ask, installed.owner_id)
-    if installed.owner_id is not None or _is_of(ask, installed.account_id):
-        response: Response = RedirectResponse(f"/app/shops/{installed.public_id}", 303)
-    else:
-        response = ask.render("installed.html", _done_page(ask, adapter.name, installed.shop_id, is_yours=False))
+    response = arrive(ask, adapter.name, installed)
     response.delete_cookie(COOKIE, path=COOKIE_PATH)
     return response
 
@@ -145,13 +123,13 @@ def receive(platform: str, body: Body, parts: Parts) -> Response:
     adapter = _platform(parts, platform)
     # The query stays out: a platform whose answer comes through the browser must find none here, as no cookie was seen.
     try:
-        _finish(parts, adapter, Callback((), body), _posted_state(body), None)
+        installed = _finish(parts, adapter, Callback((), body), _posted_state(body), None)
     except (InstallRefused, BadSignature) as error:
         return PlainTextResponse(f"{error}\n", _refusal_status(error))
     except PlatformError as error:
         log.warning("install.failed", platform=platform, call=error.call, status=error.status)
         return PlainTextResponse(f"The store could not be asked: {error}\n", 424)
-    return PlainTextResponse("connected\n")
+    return PlainTextResponse("connected\n", background=looking(parts, installed.shop_id))
 
 
 @router.get("/install/{platform}/done")
@@ -170,6 +148,44 @@ def done(platform: str, request: Request, ask: Visitor, success: str = "", user_
     assert finished.shop.id is not None
     is_yours = finished.owner_id is not None or _is_of(ask, finished.shop.account_id)
     return ask.render("installed.html", _done_page(ask, adapter.name, finished.shop.id, is_yours=is_yours))
+
+
+def joined_account(request: Request, parts: Composition) -> int | None:
+    """The account that a new shop joins: that of the member who asks, else None. Raises HTTPException 403 for who may not connect."""
+    signed = signed_in(request, parts, cookies.SESSION)
+    member = None if signed is None else signed.member
+    if member is not None and not member_may(Role(member.role), Permission.CONNECT):
+        raise HTTPException(403, NOT_ALLOWED)
+    return None if member is None else member.account_id
+
+
+def arrive(ask: Ask, platform: str, installed: Installed) -> Response:
+    """Lead whoever has just connected a shop to its page; the owner of an account that was made for it is signed in."""
+    if installed.owner_id is not None:
+        with ask.parts.db.system_transaction("the owner of a new account signs in by the install") as session:
+            begin_member(session, ask, installed.owner_id)
+    if installed.owner_id is not None or _is_of(ask, installed.account_id):
+        response: Response = RedirectResponse(f"/app/shops/{installed.public_id}", 303)
+    else:
+        response = ask.render("installed.html", _done_page(ask, platform, installed.shop_id, is_yours=False))
+    response.background = looking(ask.parts, installed.shop_id)
+    return response
+
+
+def looking(parts: Composition, shop_id: int) -> BackgroundTask:
+    """
+    Examine a new connection once the answer is on its way: what is amiss then stands on the shop's page.
+
+    Not before: while a store posts its answer it waits for ours, and one with a single worker could not be asked.
+    """
+
+    def look() -> None:
+        try:
+            examine(parts, shop_id)
+        except (Refused, NotFound):
+            log.info("install.not_examined", shop_id=shop_id)
+
+    return BackgroundTask(look)
 
 
 def _is_of(ask: Ask, account_id: int) -> bool:
@@ -251,7 +267,7 @@ def _posted_state(body: bytes) -> str:
 
 def _refused(request: Request, platform: str, error: InstallRefused | BadSignature) -> HTMLResponse:
     log.info("install.refused", platform=platform, error=type(error).__name__)
-    return error_page(request, _refusal_status(error), str(error), **_again(platform))
+    return error_page(request, _refusal_status(error), refusal_words(error, language_of(request)), **_again(platform))
 
 
 def _refusal_status(error: InstallRefused | BadSignature) -> int:

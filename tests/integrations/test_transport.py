@@ -130,7 +130,7 @@ def test_a_port_in_the_address_stays_in_the_host_header(connect: Callable[..., T
 
 
 def test_the_certificate_is_checked_for_the_real_name(connect: Callable[..., Transport], store: Store) -> None:
-    with pytest.raises(TransientError, match="no answer: ConnectError"):
+    with pytest.raises(TransientError, match=r"certificate is not accepted .*shop-b.example"):
         get(connect(OTHER), host=OTHER)
     assert store.heard == []
 
@@ -145,7 +145,7 @@ def test_a_connection_of_one_mapped_host_never_serves_another(connect: Callable[
 
 def test_a_certificate_nobody_vouches_for_is_not_accepted(store: Store) -> None:
     transport = Transport({SHOP: store.address})
-    with pytest.raises(TransientError, match="no answer: ConnectError"):
+    with pytest.raises(TransientError, match=r"certificate is not accepted .*self-signed"):
         get(transport)
     transport.close()
 

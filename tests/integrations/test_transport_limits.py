@@ -18,7 +18,7 @@ from integrations.transport import MAX_BODY, Answer, Transport
 from tests.integrations.dripping import Dripping, Serve, drip
 from tests.integrations.throwaway import Certificate, make_certificate
 
-SHOP = "shop-a.example"
+SHOP, BEHIND = "shop-a.example", "behind.example"
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 SHORT = 0.4
 PATIENCE = 3.0
@@ -195,14 +195,14 @@ def test_all_addresses_of_a_name_share_one_limit(certificate: Certificate, monke
             filler.setblocking(False)
             with suppress(BlockingIOError):
                 filler.connect(("127.0.0.1", port))
-        monkeypatch.setattr(socket, "getaddrinfo", resolving(SHOP, *[("127.0.0.1", port)] * 50))
+        monkeypatch.setattr(socket, "getaddrinfo", resolving(BEHIND, *[("127.0.0.1", port)] * 50))
         monkeypatch.setattr(module, "TIMEOUT", httpx2.Timeout(0.1))
         monkeypatch.setattr(module, "TOTAL_SECONDS", SHORT)
-        transport = Transport(extra_ca=certificate.certificate)
+        transport = Transport({SHOP: f"{BEHIND}:{port}"}, certificate.certificate)
         stack.callback(transport.close)
         began = time.monotonic()
         with pytest.raises(TransientError, match="ConnectTimeout"):
-            transport.send("woocommerce", "read", "GET", f"https://{SHOP}:{port}/")
+            transport.send("woocommerce", "read", "GET", f"https://{SHOP}/")
         assert SHORT * 0.9 <= time.monotonic() - began < PATIENCE
 
 
@@ -212,11 +212,12 @@ def test_the_next_address_is_tried_when_one_refuses(certificate: Certificate, mo
         line.sendall(HEAD + b"content-length: 2\r\n\r\n{}")
 
     server = Dripping(serve, certificate.server_context())
-    monkeypatch.setattr(socket, "getaddrinfo", resolving(SHOP, ("127.0.0.2", server.port), ("127.0.0.1", server.port)))
-    transport = Transport(extra_ca=certificate.certificate)
-    assert transport.send("woocommerce", "read", "GET", f"https://{SHOP}:{server.port}/").body == b"{}"
-    transport.close()
-    server.stop()
+    with ExitStack() as stack:
+        stack.callback(server.stop)
+        monkeypatch.setattr(socket, "getaddrinfo", resolving(BEHIND, ("127.0.0.2", server.port), ("127.0.0.1", server.port)))
+        transport = Transport({SHOP: f"{BEHIND}:{server.port}"}, certificate.certificate)
+        stack.callback(transport.close)
+        assert transport.send("woocommerce", "read", "GET", f"https://{SHOP}/").body == b"{}"
 
 
 @pytest.mark.parametrize("failure", [socket.gaierror("unknown"), UnicodeError("label too long")])

@@ -1,8 +1,6 @@
 """Connecting a WooCommerce store: the address typed, the grant, the proof, the profile."""
 
 import json
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,63 +9,19 @@ import pytest
 
 from connector.canonical import ShopProfile
 from connector.config import Settings
-from connector.platforms import Callback, Installation, InstallRefused, InstallStart, TransientError
+from connector.hindrances import InstallHindered
+from connector.platforms import Callback, InstallRefused, InstallStart, TransientError
+from integrations import connecting
 from integrations.transport import Transport
 from integrations.woocommerce.adapter import WooCommercePlatform
-from integrations.woocommerce.install import store_domain
+from integrations.woocommerce.install import StoreAddress, store_address
 from integrations.woocommerce.payloads import SiteIndex
 from integrations.woocommerce.profile import time_zone
-
-REST = Path(__file__).parents[1] / "payloads" / "woocommerce" / "rest"
-NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-STATE = "s7ate_one-time"
-CALLBACK = "https://connector.example/install/woocommerce/callback"
-RETURN = "https://connector.example/install/woocommerce/return"
-GRANT: dict[str, Any] = {
-    "key_id": 3,
-    "user_id": STATE,
-    "consumer_key": "ck_" + "0a" * 20,
-    "consumer_secret": "cs_" + "1b" * 20,
-    "key_permissions": "read_write",
-}
-
-
-class Store:
-    """A store that answers the five reads of an install; paths may be made to fail, fields to differ."""
-
-    def __init__(self) -> None:
-        self.failing: dict[str, httpx2.Response] = {}
-        self.files = {
-            "/wp-json/": "index",
-            "/wp-json/wc/v3/system_status": "system_status",
-            "/wp-json/wc/v3/settings/general": "settings_general",
-            "/wp-json/wc/v3/settings/tax": "settings_tax",
-            "/wp-json/wc/v3/settings/email": "settings_email",
-        }
-        self.bodies: dict[str, Any] = {path: json.loads((REST / f"{name}.json").read_bytes()) for path, name in self.files.items()}
-        self.hosts: set[str] = set()
-        self.asked = 0
-
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        self.hosts.add(request.url.host)
-        self.asked += 1
-        path = request.url.path.removeprefix("/boutique")
-        if path in self.failing:
-            return self.failing[path]
-        return httpx2.Response(200, json=self.bodies[path])
-
-
-def adapter(store: Store | None = None, **settings: Any) -> WooCommercePlatform:
-    return WooCommercePlatform(Transport(inner=httpx2.MockTransport(store or Store())), Settings(_env_file=None, **settings))
+from tests.integrations.woo_installs import CALLBACK, GENERAL, GRANT, INDEX, NOW, RETURN, STATE, STATUS, Store, adapter, finish
 
 
 def begin(typed: str, state: str = STATE, callback: str = CALLBACK, **settings: Any) -> InstallStart:
     return adapter(**settings).begin_install([("other", "1"), ("store", typed)], state, callback, RETURN, NOW)
-
-
-def finish(store: Store, domain: str = "galets.example", state: str = STATE, body: bytes | None = None, **grant: Any) -> Installation:
-    raw = json.dumps({**GRANT, **grant}).encode() if body is None else body
-    return adapter(store).finish_install(Callback((), raw), {"domain": domain}, state, CALLBACK, NOW)
 
 
 # ---------------------------------------------------------------- the first step
@@ -92,7 +46,6 @@ def test_the_browser_is_sent_to_the_stores_own_page() -> None:
     [
         ("galets.example", "galets.example"),
         ("  GALETS.Example  ", "galets.example"),
-        ("http://galets.example", "galets.example"),
         ("https://galets.example:8443", "galets.example:8443"),
         ("https://www.galets.example/boutique/", "www.galets.example/boutique"),
         ("galets.example/fr/boutique_2", "galets.example/fr/boutique_2"),
@@ -104,8 +57,8 @@ def test_the_browser_is_sent_to_the_stores_own_page() -> None:
     ],
 )
 def test_addresses_are_taken_as_people_type_them(typed: str, domain: str) -> None:
-    assert store_domain(typed) == domain
-    assert store_domain(domain) == domain
+    assert store_address(typed) == StoreAddress(domain)
+    assert store_address(domain).domain == domain
 
 
 @pytest.mark.parametrize(
@@ -115,6 +68,10 @@ def test_addresses_are_taken_as_people_type_them(typed: str, domain: str) -> Non
         "   ",
         "x" * 301,
         "ftp://galets.example",
+        "http://galets.example",
+        "HTTP://galets.example",
+        "https://galets.example:22",
+        "https://galets.example:8080",
         "javascript://galets.example",
         "https://user:pass@galets.example",
         "user@galets.example",
@@ -170,6 +127,75 @@ def test_our_own_address_must_be_https_but_in_the_sandbox() -> None:
     assert begin("galets.example", callback="http://127.0.0.1:8000/callback", sandbox=True).remember == {"domain": "galets.example"}
 
 
+def test_a_sandbox_takes_stores_on_this_machine_and_without_https() -> None:
+    for domain in ("127.0.0.1:8090", "shop.test", "localhost"):
+        start = begin(f"http://{domain}/", sandbox=True)
+        assert start.url.startswith(f"http://{domain}/wc-auth/v1/authorize?")
+        assert start.remember == {"domain": domain, "scheme": "http"}
+    for typed in ("http://10.0.0.8", "http://intranet", "http://192.168.1.1:8090", "http://[::1]:8090"):
+        with pytest.raises(InstallRefused):
+            begin(typed, sandbox=True)
+
+
+SHUT = {"code": "rest_not_logged_in", "message": "Log in.", "data": {"status": 401}}
+
+
+@pytest.mark.spec("C75")
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (httpx2.Response(301, headers={"location": "https://www.galets.example/wp-json/"}), r"redirects to https://www\.galets\.example\."),
+        (httpx2.Response(301, headers={"location": "https://galets.example/boutique/wp-json/?x=1"}), "galets.example/boutique"),
+        (httpx2.Response(401, text="<html>", headers={"www-authenticate": "Basic"}), "behind a password"),
+        (httpx2.Response(404, text="<html>"), "Permalinks are set to Plain"),
+        (httpx2.Response(200, json={"namespaces": ["wp/v2"]}), "WooCommerce must be active"),
+    ],
+)
+def test_what_will_stop_the_keys_is_told_before_anybody_is_sent_to_the_store(answer: httpx2.Response, words: str) -> None:
+    """Afterwards the store would show an error page of its own, and nobody would read why."""
+    store = Store()
+    store.failing[INDEX], store.bodies["/"] = answer, {"namespaces": ["wp/v2", "wc/v3"]}
+    with pytest.raises(InstallHindered, match=words):
+        adapter(store).begin_install([("store", "galets.example")], STATE, CALLBACK, RETURN, NOW)
+    assert {way for _, _, way in store.asked} == {""}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx2.Response(302, headers={"location": "https://galets.example/wp-login.php?redirect_to=x"}),
+        httpx2.Response(302, headers={"location": "/coming-soon/"}),
+        httpx2.Response(401, json=SHUT),
+        httpx2.Response(403, text="<html>Wordfence"),
+        httpx2.Response(404, json={"code": "rest_no_route", "message": "no"}),
+        httpx2.Response(404, text="<html>"),
+        httpx2.Response(200, json={"namespaces": []}),
+        httpx2.Response(200, json={"namespaces": ["wp/v2", "wc/v3"]}),
+        httpx2.Response(200, text="<html>"),
+        httpx2.Response(500),
+        httpx2.Response(429),
+    ],
+)
+def test_what_keys_may_pass_stops_nobody(answer: httpx2.Response) -> None:
+    store = Store()
+    store.failing[INDEX] = store.failing["/"] = answer
+    found = adapter(store).begin_install([("store", "galets.example")], STATE, CALLBACK, RETURN, NOW)
+    assert found.url.startswith("https://galets.example/wc-auth/")
+
+
+def test_a_store_that_does_not_answer_stops_nobody_and_is_waited_for_a_few_seconds_only() -> None:
+    waits: list[float] = []
+
+    def stall(request: httpx2.Request) -> httpx2.Response:
+        waits.append(connecting._left(None, TimeoutError))
+        raise httpx2.ReadTimeout("slow", request=request)
+
+    platform = WooCommercePlatform(Transport(inner=httpx2.MockTransport(stall)), Settings(_env_file=None))
+    assert platform.begin_install([("store", "galets.example")], STATE, CALLBACK, RETURN, NOW).url
+    (seconds,) = waits
+    assert 5 < seconds <= 6
+
+
 # ---------------------------------------------------------------- the grant
 
 
@@ -177,7 +203,7 @@ def test_a_proven_grant_gives_keys_scope_and_profile() -> None:
     store = Store()
     found = finish(store)
     assert found.domain == "galets.example"
-    assert found.credentials == {"consumer_key": GRANT["consumer_key"], "consumer_secret": GRANT["consumer_secret"]}
+    assert found.credentials == {"consumer_key": GRANT["consumer_key"], "consumer_secret": GRANT["consumer_secret"], "auth": "header"}
     assert (found.scopes, found.missing_scopes) == (("read_write",), ())
     assert store.hosts == {"galets.example"}
     assert found.profile == ShopProfile(
@@ -198,7 +224,7 @@ def test_a_read_only_key_is_refused_with_the_reason_and_no_call() -> None:
     store = Store()
     with pytest.raises(InstallRefused, match="Read/Write"):
         finish(store, key_permissions="read")
-    assert store.asked == 0
+    assert store.asked == []
 
 
 @pytest.mark.parametrize("user_id", ["", "other", STATE + "x", STATE[:-1], 7, "é"])
@@ -206,7 +232,7 @@ def test_a_grant_for_another_install_is_refused(user_id: object) -> None:
     store = Store()
     with pytest.raises(InstallRefused, match="does not belong"):
         finish(store, user_id=user_id)
-    assert store.asked == 0
+    assert store.asked == []
 
 
 def test_an_empty_state_matches_nothing() -> None:
@@ -242,53 +268,6 @@ def test_a_denied_grant_says_so() -> None:
 def test_a_forgotten_store_is_refused() -> None:
     with pytest.raises(InstallRefused):
         adapter().finish_install(Callback((), json.dumps(GRANT).encode()), {}, STATE, CALLBACK, NOW)
-
-
-# ---------------------------------------------------------------- the proof
-
-STATUS, GENERAL, INDEX = "/wp-json/wc/v3/system_status", "/wp-json/wc/v3/settings/general", "/wp-json/"
-NO = {"code": "woocommerce_rest_cannot_view", "message": "Sorry.", "data": {"status": 401}}
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        (httpx2.Response(401, json=NO), "does not accept the keys"),
-        (httpx2.Response(403, json={**NO, "data": {"status": 403}}), "does not accept the keys"),
-        (httpx2.Response(403, json={"code": "rest_forbidden", "message": "no"}), "does not accept the keys"),
-        (httpx2.Response(401, content=b"<html>", headers={"www-authenticate": 'Basic realm="Staging"'}), "behind a password"),
-        (httpx2.Response(404, json={"code": "other", "message": "no"}), "REST API does not answer"),
-        (httpx2.Response(404, json={"code": "rest_no_route", "message": "no"}), "permalinks"),
-        (httpx2.Response(404, content=b"<html>"), "permalinks"),
-        (httpx2.Response(400, json={"code": "rest_invalid_param", "message": "no"}), "REST API does not answer"),
-        (httpx2.Response(301, headers={"location": "https://www.galets.example/"}), "redirects"),
-    ],
-)
-@pytest.mark.parametrize("path", [STATUS, GENERAL])
-def test_keys_that_the_store_does_not_prove_are_refused(answer: httpx2.Response, words: str, path: str) -> None:
-    store = Store()
-    store.failing[path] = answer
-    with pytest.raises(InstallRefused, match=words) as caught:
-        finish(store)
-    assert caught.value.status == answer.status_code
-    assert GRANT["consumer_secret"] not in str(caught.value)
-
-
-@pytest.mark.parametrize("answer", [httpx2.Response(503), httpx2.Response(200, content=b"<html>"), httpx2.Response(429)])
-def test_a_store_that_cannot_answer_now_is_no_refusal(answer: httpx2.Response) -> None:
-    store = Store()
-    store.failing[STATUS] = answer
-    with pytest.raises(TransientError):
-        finish(store)
-
-
-def test_a_store_that_cannot_be_reached_is_no_refusal() -> None:
-    def nobody(request: httpx2.Request) -> httpx2.Response:
-        raise httpx2.ConnectTimeout("no", request=request)
-
-    platform = WooCommercePlatform(Transport(inner=httpx2.MockTransport(nobody)), Settings(_env_file=None))
-    with pytest.raises(TransientError):
-        platform.finish_install(Callback((), json.dumps(GRANT).encode()), {"domain": "galets.example"}, STATE, CALLBACK, NOW)
 
 
 # ---------------------------------------------------------------- the profile
