@@ -44,7 +44,7 @@ class Outgoing:
 
     def connect(self, address_map: Mapping[str, str], ca_pem: Path) -> None:
         """Lead the app's host names to loopback; certificates must be signed by `ca_pem`. May be called again."""
-        former, self._transport = self._transport, Transport(dict(address_map), ca_pem)
+        former, self._transport = self._transport, Transport(dict(address_map), ca_pem, is_closed_world=True)
         if former is not None:
             former.close()
 
@@ -56,6 +56,13 @@ class Outgoing:
         if seconds:
             headers, content = {**headers, "Content-Length": str(len(body))}, _pieces(body, seconds)
         return self._transport.send("sandbox", "webhook", "POST", url, headers=headers, content=content).status
+
+    def ask(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        """POST once and return the status and where it redirects to, if it does. Raises ConnectorError if nothing came back."""
+        if self._transport is None:
+            raise ConnectorError("the sandbox does not know yet where the app is")
+        answer = self._transport.send("sandbox", "ask", "POST", url, headers=headers, content=body)
+        return answer.status, answer.headers.get("location", "")
 
     def close(self) -> None:
         """Close the connections."""

@@ -61,7 +61,7 @@ class Browser:
         self._browser_map = dict(browser_map or {})
         self._address_map = dict(address_map or {})
         self._ca_pem = ca_pem
-        self._transport = Transport(self._address_map, ca_pem)
+        self._transport = Transport(self._address_map, ca_pem, is_closed_world=True)
         self._cookies: dict[str, dict[str, str]] = {}
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ class Browser:
         addresses = re.findall(r"<(https?://[^>]+)>", str(mail.message.get("List-Unsubscribe", "")))
         if not addresses or str(mail.message.get("List-Unsubscribe-Post", "")) != "List-Unsubscribe=One-Click":
             raise NotFound("the mail offers no one-click unsubscription")
-        provider = Transport(self._address_map, self._ca_pem)
+        provider = Transport(self._address_map, self._ca_pem, is_closed_world=True)
         try:
             url = self._mapped(addresses[0])
             body = b"List-Unsubscribe=One-Click"

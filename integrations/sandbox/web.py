@@ -97,6 +97,11 @@ def redirect(url: str, status: int = 302) -> Response:
     return RedirectResponse(url, status_code=status)
 
 
+def script(name: str) -> Response:
+    """A script of `templates/`."""
+    return Response((Path(__file__).parent / "templates" / name).read_text(), media_type="text/javascript")
+
+
 @lru_cache(maxsize=64)
 def picture(hue: int) -> bytes:
     """A PNG of 240 by 240 pixels, a jar on a soft ground, coloured by `hue` (0 to 359)."""

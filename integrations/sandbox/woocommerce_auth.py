@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -12,11 +12,17 @@ from starlette.routing import Route
 from connector.errors import ConnectorError
 from integrations.sandbox.delivery import Outgoing
 from integrations.sandbox.web import Call, notice, page, redirect, route
-from integrations.sandbox.woocommerce_store import ORIGIN, ApiKey, Store
+from integrations.sandbox.woocommerce_store import ApiKey, Store
 
 PARAMETERS = ("app_name", "user_id", "return_url", "callback_url", "scope")
 SCOPES = ("read", "write", "read_write")
-WANTS = ("Create webhooks", "View and manage coupons", "View and manage customers", "View and manage orders", "View and manage products")
+RECORDS = ("coupons", "customers", "orders and sales reports", "products")
+WANTS = {
+    "read": tuple(f"View {what}" for what in RECORDS),
+    "write": ("Create webhooks", *(f"Create {what}" for what in ("coupons", "customers", "orders", "products"))),
+    "read_write": ("Create webhooks", *(f"View and manage {what}" for what in RECORDS)),
+}
+MOST_REDIRECTS = 5
 
 
 @dataclass(slots=True)
@@ -42,12 +48,12 @@ class KeyGrant:
             return self._error(fault)
         nonce = secrets.token_hex(5)
         self.nonces.add(nonce)
-        asked = {name: call.query[name] for name in PARAMETERS}
+        asked = {name: _given(call, name) for name in PARAMETERS}
         return page(
             "grant.html",
             store=self.store.name,
             title=f"{asked['app_name']} would like to connect to your store",
-            wants=WANTS,
+            wants=WANTS[asked["scope"]],
             approve="/wc-auth/v1/access_granted/?" + urlencode(asked | {"wc_auth_nonce": nonce}),
             deny=self._return_url(call, success=False),
             yes="Approve",
@@ -60,43 +66,57 @@ class KeyGrant:
             return self._error(fault or "Invalid nonce verification")
         with self.store.lock:
             number = next(self.store.numbers)
-            key = ApiKey(number, f"ck_{secrets.token_hex(20)}", f"cs_{secrets.token_hex(20)}", call.query["scope"])
+            key = ApiKey(number, f"ck_{secrets.token_hex(20)}", f"cs_{secrets.token_hex(20)}", _given(call, "scope"))
             self.store.keys[number] = key
         body = {
             "key_id": key.id,
-            "user_id": call.query["user_id"],
+            "user_id": _given(call, "user_id"),
             "consumer_key": key.key,
             "consumer_secret": key.secret,
             "key_permissions": key.permissions,
         }
-        headers = {"Content-Type": "application/json;charset=UTF-8", "User-Agent": f"WordPress/6.9.7; {ORIGIN}"}
-        try:
-            status = self.outgoing.post(call.query["callback_url"], headers, json.dumps(body, separators=(",", ":")).encode())
-        except ConnectorError:
-            status = 0
+        headers = {"Content-Type": "application/json;charset=UTF-8", "User-Agent": f"WordPress/{self.store.wordpress}; {self.store.home}"}
+        status = self._post(_given(call, "callback_url"), headers, json.dumps(body, separators=(",", ":")).encode())
         if status != 200:
             with self.store.lock:
                 del self.store.keys[number]
             return self._error("An error occurred in the request and at the time were unable to send the consumer data")
         return redirect(self._return_url(call, success=True))
 
+    def _post(self, url: str, headers: dict[str, str], body: bytes) -> int:
+        """The keys on their way; a redirect is followed, and they are posted there too. 0 if nothing answers."""
+        for _ in range(MOST_REDIRECTS):
+            try:
+                status, location = self.outgoing.ask(url, headers, body)
+            except ConnectorError:
+                return 0
+            if status not in {301, 302, 303, 307, 308} or not location:
+                return status
+            url = urljoin(url, location)
+        return 0
+
     def _fault(self, call: Call) -> str:
         """What is wrong with the parameters, in the store's words; empty if nothing is."""
         for name in PARAMETERS:
-            if not call.query.get(name):
+            if not _given(call, name):
                 return f"Missing parameter {name}"
-        if call.query["scope"] not in SCOPES:
-            return f"Invalid scope {call.query['scope']}"
+        if _given(call, "scope") not in SCOPES:
+            return f"Invalid scope {_given(call, 'scope')}"
         for name in ("return_url", "callback_url"):
-            url = call.query[name]
+            url = _given(call, name)
             if not url.isascii() or not urlsplit(url).netloc:
                 return f"The {url} is not a valid URL"
-        return "" if call.query["callback_url"].startswith("https://") else "The callback_url needs to be over SSL"
+        return "" if _given(call, "callback_url").startswith("https://") else "The callback_url needs to be over SSL"
 
     def _return_url(self, call: Call, *, success: bool) -> str:
-        parts = urlsplit(self.for_people(call.query["return_url"]))
-        extra = [("success", "1" if success else "0"), ("user_id", call.query["user_id"])]
+        parts = urlsplit(self.for_people(_given(call, "return_url")))
+        extra = [("success", "1" if success else "0"), ("user_id", _given(call, "user_id"))]
         return urlunsplit(parts._replace(query=urlencode(parse_qsl(parts.query, keep_blank_values=True) + extra)))
 
     def _error(self, words: str) -> Response:
         return notice(self.store.name, "Access denied", f"Error: {words}.", 401)
+
+
+def _given(call: Call, name: str) -> str:
+    """A parameter as the store reads it: decoded once more than it should be, on every hop."""
+    return unquote(call.query.get(name, ""))

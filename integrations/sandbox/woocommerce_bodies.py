@@ -16,7 +16,6 @@ from integrations.sandbox.woocommerce_store import (
     CENT,
     ORIGIN,
     VAT,
-    VERSION,
     Contact,
     Customer,
     Item,
@@ -28,7 +27,13 @@ from integrations.sandbox.woocommerce_store import (
 )
 
 Json = dict[str, Any]
+UNTOUCHED = datetime(2026, 11, 1, 8, tzinfo=UTC)
+"""When products changed last before anybody came."""
 NEEDS_PAYMENT = frozenset({"checkout-draft", "pending", "failed"})
+CART_META = "_connector_cart"
+RIGHTS_LOST: Json = {"code": "woocommerce_rest_cannot_view", "message": "Sorry, you cannot view this resource.", "data": {"status": 403}}
+PRODUCT_GONE: Json = {"code": "woocommerce_rest_product_invalid_id", "message": "Invalid ID.", "data": {"status": 404}}
+CUSTOMER_GONE: Json = {"code": "wc_user_invalid_id", "message": "Invalid user ID.", "data": {"status": 404}}
 ORDER_GONE: Json = {"code": "woocommerce_rest_shop_order_invalid_id", "message": "Invalid ID.", "data": {"status": 404}}
 HOOKS = {
     "order.created": ["woocommerce_new_order"],
@@ -42,6 +47,10 @@ HOOKS = {
     "product.updated": ["woocommerce_process_product_meta", "woocommerce_update_product", "woocommerce_update_product_variation"],
     "product.deleted": ["wp_trash_post"],
     "product.restored": ["untrashed_post"],
+    "coupon.created": ["woocommerce_process_shop_coupon_meta", "woocommerce_new_coupon"],
+    "coupon.updated": ["woocommerce_process_shop_coupon_meta", "woocommerce_update_coupon"],
+    "coupon.deleted": ["wp_trash_post"],
+    "coupon.restored": ["untrashed_post"],
 }
 
 
@@ -57,14 +66,14 @@ def order_json(store: Store, order: Order) -> Json:
         "parent_id": 0,
         "status": order.status,
         "currency": store.currency,
-        "version": VERSION,
+        "version": store.version,
         "prices_include_tax": True,
         **_dates(store, "created", order.created_at),
         **_dates(store, "modified", order.modified_at),
         **_dates(store, "completed", order.completed_at),
         **_dates(store, "paid", order.paid_at),
-        "discount_total": "0.00",
-        "discount_tax": "0.00",
+        "discount_total": _text(order.discount_net),
+        "discount_tax": _text(order.discount_tax),
         "shipping_total": _text(order.shipping_net),
         "shipping_tax": _text(order.shipping_tax),
         "cart_tax": _text(order.cart_tax),
@@ -79,24 +88,24 @@ def order_json(store: Store, order: Order) -> Json:
         "transaction_id": "",
         "customer_ip_address": "127.0.0.1",
         "customer_user_agent": "Mozilla/5.0",
-        "created_via": "store-api",
+        "created_via": order.created_via,
         "customer_note": "",
         "cart_hash": hashlib.blake2b(repr([(item.name, item.quantity) for item in order.items]).encode(), digest_size=16).hexdigest(),
         "number": str(order.id),
-        "meta_data": [{"id": order.id * 3, "key": "is_vat_exempt", "value": "no"}],
+        "meta_data": _meta(order),
         "line_items": [_line(item) for item in order.items],
         "tax_lines": [_tax_line(order)] if order.items else [],
         "shipping_lines": [_shipping_line(order)] if order.items else [],
         "fee_lines": [],
-        "coupon_lines": [],
-        "refunds": [],
-        "payment_url": ORIGIN + order.pay_path,
+        "coupon_lines": _coupon_lines(store, order),
+        "refunds": [{"id": order.id + 9 + number, "reason": "", "total": f"-{amount}"} for number, amount in enumerate(order.refunds)],
+        "payment_url": store.home + order.pay_path,
         "is_editable": order.status in {"pending", "on-hold"},
         "needs_payment": order.status in NEEDS_PAYMENT,
         "needs_processing": True,
         "currency_symbol": "€",
     }
-    return body | {"_links": _links("orders", order.id)}
+    return body | {"_links": _links(store, "orders", order.id)}
 
 
 def product_json(store: Store, product: Product) -> Json:
@@ -109,14 +118,14 @@ def product_json(store: Store, product: Product) -> Json:
         "slug": product.slug,
         "permalink": f"{ORIGIN}/product/{product.slug}/",
         **_dates(store, "created", datetime(2026, 10, 1, 8, tzinfo=UTC)),
-        **_dates(store, "modified", datetime(2026, 11, 1, 8, tzinfo=UTC)),
+        **_dates(store, "modified", product.modified_at or UNTOUCHED),
         "type": "variable" if product.variations else "simple",
-        "status": "publish",
+        "status": product.status,
         "catalog_visibility": "visible",
         "description": f"<p>{product.description}</p>\n",
         "short_description": "",
         "sku": product.sku,
-        "price": str(product.price),
+        "price": str(min((one.price for one in product.variations), default=product.price)),
         "regular_price": "" if product.variations else str(product.price),
         "sale_price": "",
         "on_sale": False,
@@ -125,9 +134,7 @@ def product_json(store: Store, product: Product) -> Json:
         "virtual": False,
         "tax_status": "taxable",
         "tax_class": "",
-        "manage_stock": False,
-        "stock_quantity": None,
-        "stock_status": "instock",
+        **_stock(product.stock if not product.variations else None, is_out=_is_out(product)),
         "parent_id": 0,
         "categories": [{"id": 15 + product.id, "name": product.category, "slug": product.category.lower().replace(" ", "-")}],
         "images": [{"id": product.id - 1, "src": product.image_url, "name": product.slug, "alt": ""}],
@@ -136,7 +143,7 @@ def product_json(store: Store, product: Product) -> Json:
         "has_options": bool(choices),
         **{key: [] for key in ("brands", "cross_sell_ids", "default_attributes", "downloads", "grouped_products", "meta_data", "tags")},
     }
-    return body | {"_links": _links("products", product.id)}
+    return body | {"_links": _links(store, "products", product.id)}
 
 
 def variation_json(store: Store, product: Product, variation: Variation) -> Json:
@@ -145,15 +152,15 @@ def variation_json(store: Store, product: Product, variation: Variation) -> Json
         "id": variation.id,
         "type": "variation",
         **_dates(store, "created", datetime(2026, 10, 1, 8, tzinfo=UTC)),
-        **_dates(store, "modified", datetime(2026, 11, 1, 8, tzinfo=UTC)),
+        **_dates(store, "modified", variation.modified_at or UNTOUCHED),
         "description": "",
         "permalink": f"{ORIGIN}/product/{product.slug}/?attribute_{product.attribute.lower()}={variation.option.replace(' ', '+')}",
         "sku": variation.sku,
         "price": str(variation.price),
         "regular_price": str(variation.price),
         "sale_price": "",
-        "status": "publish",
-        "stock_status": "instock",
+        "status": product.status,
+        **_stock(variation.stock, is_out=variation.stock is not None and variation.stock <= 0),
         "image": None,
         "attributes": [{"id": 0, "name": product.attribute, "slug": product.attribute.lower(), "option": variation.option}],
         "name": variation.option,
@@ -171,14 +178,14 @@ def customer_json(store: Store, customer: Customer) -> Json:
         "email": contact.email,
         "first_name": contact.first_name,
         "last_name": contact.last_name,
-        "role": "customer",
+        "role": customer.role,
         "username": contact.email.partition("@")[0],
         "billing": _address(contact) | {"email": contact.email, "phone": contact.phone},
         "shipping": _address(contact) | {"phone": contact.phone},
         "is_paying_customer": False,
         "avatar_url": "",
         "meta_data": [],
-        "_links": _links("customers", customer.id),
+        "_links": _links(store, "customers", customer.id),
     }
 
 
@@ -196,8 +203,36 @@ def webhook_json(store: Store, webhook: Webhook) -> Json:
         "delivery_url": webhook.delivery_url,
         **_dates(store, "created", webhook.created_at),
         **_dates(store, "modified", webhook.modified_at),
-        "_links": _links("webhooks", webhook.id),
+        "_links": _links(store, "webhooks", webhook.id),
     }
+
+
+def _meta(order: Order) -> list[Json]:
+    meta = [{"id": order.id * 3, "key": "is_vat_exempt", "value": "no"}]
+    return meta + ([{"id": order.id * 3 + 1, "key": CART_META, "value": order.cart_token}] if order.cart_token else [])
+
+
+def _coupon_lines(store: Store, order: Order) -> list[Json]:
+    """Each coupon; what all of them take off stands at the first."""
+    lines: list[Json] = []
+    for number, code in enumerate(order.coupons):
+        coupon = store.coupons.by_code(code)
+        known = {"discount_type": coupon.discount_type, "nominal_amount": float(coupon.amount)} if coupon else {}
+        net, tax = (order.discount_net, order.discount_tax) if not number else (CENT * 0, CENT * 0)
+        line = {"id": order.id + 5 + number, "code": code, "discount": _text(net), "discount_tax": _text(tax), "meta_data": []}
+        lines.append(line | known | {"free_shipping": False})
+    return lines
+
+
+def _stock(left: int | None, *, is_out: bool) -> Json:
+    status = "outofstock" if is_out else "instock"
+    return {"manage_stock": left is not None, "stock_quantity": left, "stock_status": status}
+
+
+def _is_out(product: Product) -> bool:
+    """Nothing of it can be had: neither of itself nor of any variation."""
+    stocks = [one.stock for one in product.variations] or [product.stock]
+    return all(left is not None and left <= 0 for left in stocks)
 
 
 def _dates(store: Store, name: str, at: datetime | None) -> Json:
@@ -239,13 +274,13 @@ def _line(item: Item) -> Json:
         "tax_class": "",
         "subtotal": _text(item.net),
         "subtotal_tax": tax,
-        "total": _text(item.net),
-        "total_tax": tax,
-        "taxes": [{"id": 1, "total": tax, "subtotal": tax}],
+        "total": _text(item.paid_net),
+        "total_tax": _text(item.paid - item.paid_net),
+        "taxes": [{"id": 1, "total": _text(item.paid - item.paid_net), "subtotal": tax}],
         "meta_data": [meta | {"value": choice.option, "display_value": choice.option}] if choice else [],
         "sku": choice.sku if choice else item.product.sku,
         "global_unique_id": "",
-        "price": float(round(item.net / item.quantity, 7)),
+        "price": float(round(item.paid_net / item.quantity, 7)),
         "image": {"id": str(item.product.id - 1), "src": item.product.image_url},
         "parent_name": item.product.name if choice else None,
     }
@@ -279,7 +314,7 @@ def _shipping_line(order: Order) -> Json:
     }
 
 
-def _links(collection: str, number: int) -> Json:
-    base = f"{ORIGIN}/wp-json/wc/v3/{collection}"
+def _links(store: Store, collection: str, number: int) -> Json:
+    base = f"{store.home}/wp-json/wc/v3/{collection}"
     allow = {"allow": ["GET", "POST", "PUT", "PATCH", "DELETE"]}
     return {"self": [{"href": f"{base}/{number}", "targetHints": allow}], "collection": [{"href": base}]}

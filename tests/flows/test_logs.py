@@ -28,7 +28,7 @@ FORGED = "eyJhbGciOiJIUzI1NiJ9.eyJkZXN0IjoiaHR0cHM6Ly9ldmlsIn0.c2lnbmF0dXJl"
 def misbehave(world: World) -> None:
     """What strangers and clumsy people do: each of these is logged, or should not be."""
     origin, certificate = world.sandbox.app_origin, world.sandbox.ca_pem
-    transport = Transport(world.sandbox.address_map, certificate)
+    transport = Transport(world.sandbox.address_map, certificate, is_closed_world=True)
     form = {"content-type": "application/x-www-form-urlencoded"}
     tries = [
         ("POST", "/webhooks/shopify", {"x-shopify-hmac-sha256": FORGED, "x-shopify-shop-domain": "stranger@evil.example"}, b"{}"),

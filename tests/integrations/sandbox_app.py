@@ -20,6 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from integrations.sandbox.servers import LocalServer
+from integrations.sandbox.woocommerce_store import Store
 from integrations.sandbox.world import Sandbox
 from integrations.transport import Transport
 
@@ -63,9 +64,10 @@ class PlayedApp:
         self.world = world
         self.heard: list[Heard] = []
         self.statuses: dict[str, int] = {}
+        self.redirects: dict[str, str] = {}
         self.token: dict[str, Any] = {}
         self.keys: dict[str, Any] = {}
-        self.client = Transport(world.address_map, world.ca_pem)
+        self.client = Transport(world.address_map, world.ca_pem, is_closed_world=True)
         self.app = Starlette(
             routes=[
                 Route("/install/shopify", self._begin),
@@ -112,6 +114,8 @@ class PlayedApp:
         self.heard.append(Heard(request.url.path, dict(request.headers), body))
         if request.url.path == "/callback/woocommerce":
             self.keys = json.loads(body)
+        if request.url.path in self.redirects:
+            return RedirectResponse(self.redirects[request.url.path], 302)
         return Response(f"heard {request.url.path}", self.statuses.get(request.url.path, 200))
 
 
@@ -172,11 +176,22 @@ def reset_woocommerce(app: PlayedApp, clock: Clock) -> None:
     clock.at = START
     app.statuses.clear()
     app.world.woocommerce.uninstall()
-    app.world.woocommerce.store.orders.clear()
+    refurnish(app.world.woocommerce.store)
     install_woocommerce(app)
     for topic in ("order.created", "order.updated", "order.deleted"):
         subscribe(app, topic)
     app.heard.clear()
+
+
+def refurnish(store: Store) -> None:
+    """The pretend WooCommerce store as it is on its first day."""
+    first = Store(store.now)
+    for name in ("version", "hpos", "checkout", "home", "active_plugins", "owner_has_rights", "plugin", "products"):
+        setattr(store, name, getattr(first, name))
+    for kept in (store.orders, store.sessions, store.customers):
+        kept.clear()
+    for coupon in store.coupons:
+        store.coupons.delete(coupon.id)
 
 
 def subscribe(app: PlayedApp, topic: str, url: str = f"https://connector.test{WOOCOMMERCE_HOOKS}") -> dict[str, Any]:

@@ -44,6 +44,7 @@ PASSING_FAULTS = [
     *((Kind.ERROR, {"status": status}) for status in (500, 502, 503, 504)),
 ]
 REQUEST = "{0[0]}-{0[1]}".format
+UNREADABLE = {Kind.HTML, Kind.TRUNCATE, Kind.EMPTY}
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +96,15 @@ def test_what_passes_is_transient_and_the_call_works_afterwards(
     name, number = request_
     call = calls.prepare(name)
     calls.faults(name).spoil_next(kind, after=number, **variant)
+    if is_first_look(request_) and variant.get("status") == 403:
+        assert call()
+        return
     error = failure(call)
-    is_install = name == "woocommerce install" and kind is Kind.HTML and variant.get("status") == 404
-    assert type(error) is (InstallRefused if is_install else TransientError)
+    if name == "woocommerce install" and kind in UNREADABLE:
+        # A page in place of an answer may be a wall that stays: the merchant is told which, and may try again.
+        assert isinstance(error, InstallRefused | TransientError)
+    else:
+        assert type(error) is TransientError
     assert calls.prepare(name)()
 
 
@@ -111,6 +118,11 @@ def test_a_throttle_says_how_long_to_wait(calls: Calls, request_: tuple[str, int
     assert isinstance(error, ThrottledError)
     is_graph = name.startswith(SHOPIFY) and (name != "shopify install" or number > 0) and name != "shopify refresh"
     assert error.retry_after == (seconds or (0.5 if is_graph else 2.0))
+
+
+def is_first_look(request: tuple[str, int]) -> bool:
+    """The look at a store's address, without keys: where strangers are kept out the keys may still get in."""
+    return request == ("woocommerce install", 0)
 
 
 def refusal(name: str, number: int, status: int) -> type[PlatformError] | None:
@@ -130,8 +142,12 @@ def test_a_revoked_right_is_told_apart(calls: Calls, request_: tuple[str, int], 
     name, number = request_
     call = calls.prepare(name)
     calls.faults(name).spoil_next(Kind.REFUSE, after=number, status=status)
+    if is_first_look(request_):
+        assert call()
+        return
     expected = refusal(name, number, status)
-    assert type(failure(call)) is expected
+    error = failure(call)
+    assert isinstance(error, InstallRefused) if expected is InstallRefused else type(error) is expected
 
 
 @pytest.mark.spec("SEC-167")
@@ -141,15 +157,18 @@ def test_json_of_another_shape_is_never_taken_for_an_answer(calls: Calls, reques
     name, number = request_
     call = calls.prepare(name)
     calls.faults(name).spoil_next(Kind.SHAPE, after=number, number=variant)
+    if name == "woocommerce install" and number == CALLS[name] - 1:
+        assert call()  # it asked to write nothing: whatever JSON comes back, the key was let through
+        return
     error = failure(call)
     shape = shopify_faults.SHAPES[variant % len(shopify_faults.SHAPES)]
     has_words = name.startswith(SHOPIFY) and isinstance(shape, dict) and "errors" in shape
     allowed: tuple[type[PlatformError], ...] = (TransientError,)
     if has_words:
         allowed = (TransientError, Rejected)
-    if name == "shopify install" and number == 0:
+    if name in ("shopify install", "woocommerce install") and number == 0:
         allowed = (TransientError, InstallRefused)
-    assert type(error) in allowed
+    assert isinstance(error, allowed)
     assert calls.prepare(name)()
 
 
@@ -218,8 +237,9 @@ def test_a_nonsensical_life_of_a_token_is_no_crash(calls: Calls, seconds: int, m
     "date", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Mon, 01 Jan 2024 00:00:00 +99999999999999999999", "x", ""]
 )
 def test_a_nonsensical_date_of_an_answer_is_no_crash(calls: Calls, date: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = transport_module.Answer(200, {"date": date}, b"[]")
-    monkeypatch.setattr(transport_module.Transport, "send", lambda *_, **__: answer)
+    nothing = transport_module.Answer(200, {"date": date}, b"[]")
+    gone = transport_module.Answer(404, {}, b'{"code": "woocommerce_rest_product_invalid_id", "message": "Invalid ID."}')
+    monkeypatch.setattr(transport_module.Transport, "send", lambda *asked, **_: gone if asked[2] == "product" else nothing)
     assert all(product.is_deleted for product in calls.products(WOOCOMMERCE))
 
 
@@ -273,7 +293,7 @@ def test_300_calls_with_faults_at_random_end_well(calls: Calls) -> None:
     calls.stop()
     injected = Counter(calls.faults(SHOPIFY).counts) + Counter(calls.faults(WOOCOMMERCE).counts) - before
     print(f"{sum(injected.values())} faults, {dict(outcomes)}")
-    assert set(outcomes) <= {"ok", "TransientError", "ThrottledError", "Rejected"}, seed
+    assert set(outcomes) <= {"ok", "TransientError", "ThrottledError", "Rejected", "InstallHindered"}, seed
     assert len(injected) > len(PASSING) // 2, seed
     assert outcomes["TransientError"] > 20, seed
     assert outcomes["ok"] > 50, seed

@@ -160,7 +160,7 @@ def test_a_click_on_the_app_asks_first_and_then_shows_its_page_in_a_frame(app: P
 
 
 def test_the_page_around_gives_tokens_of_whoever_is_signed_in_there(app: PlayedApp) -> None:
-    client = Transport(app.world.address_map, app.world.ca_pem)
+    client = Transport(app.world.address_map, app.world.ca_pem, is_closed_world=True)
     for user, expected in ((f"?user={STAFF.id}", STAFF.id), ("", OWNER.id), ("?user=0", OWNER.id), ("?user=x", OWNER.id)):
         answer = client.send("shopify", "token", "POST", f"https://demo.myshopify.com/admin/apps/connector/session-token{user}")
         assert subject_of(json.loads(answer.body)["token"], CLIENT, SECRET, START) == expected
@@ -173,7 +173,7 @@ def test_the_page_around_gives_tokens_of_whoever_is_signed_in_there(app: PlayedA
 def test_an_app_of_its_own_site_is_led_to_by_a_signed_address(tmp_path: Path, clock: Clock) -> None:
     text = (Path(__file__).parents[2] / "shopify.app.standalone.toml").read_text(encoding="utf-8")
     with Sandbox(tmp_path, clock, app_toml=text) as world:
-        client = Transport(world.address_map, world.ca_pem)
+        client = Transport(world.address_map, world.ca_pem, is_closed_world=True)
         answer = client.send("shopify", "open", "GET", "https://demo.myshopify.com/admin/apps/connector")
         client.close()
     address = urlsplit(answer.headers["location"])

@@ -150,12 +150,13 @@ def test_products_and_variations_can_be_read(app: PlayedApp) -> None:
         assert app.rest("GET", path)[0] == 404
 
 
-def test_lists_are_paged_and_past_the_end_the_totals_are_zero(app: PlayedApp) -> None:
+def test_lists_are_paged_and_name_their_neighbours(app: PlayedApp) -> None:
     _, first, headers = app.rest("GET", "/wc/v3/products", per_page="3")
     assert (len(first), headers["x-wp-total"], headers["x-wp-totalpages"]) == (3, "4", "2")
     assert len(app.rest("GET", "/wc/v3/products", per_page="3", page="2")[1]) == 1
     _, beyond, headers = app.rest("GET", "/wc/v3/products", per_page="3", page="3")
-    assert (beyond, headers["x-wp-total"]) == ([], "0")
+    assert (beyond, headers["x-wp-total"], headers["x-wp-totalpages"]) == ([], "4", "2")
+    assert headers["link"] == '<https://boutique.test/wp-json/wc/v3/products?per_page=3&page=2>; rel="prev"'
     for wrong in ({"per_page": "101"}, {"per_page": "x"}, {"page": "0"}):
         assert app.rest("GET", "/wc/v3/products", **wrong)[1]["code"] == "rest_invalid_param"
 

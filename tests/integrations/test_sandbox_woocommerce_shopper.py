@@ -229,7 +229,8 @@ def test_an_unanswered_greeting_is_repeated_after_every_delivery(app: PlayedApp)
 def test_a_checkout_link_rebuilds_the_cart_and_the_order_can_be_placed(app: PlayedApp) -> None:
     browser = app.world.browser()
     page = browser.open("https://boutique.test/checkout-link/?products=16:2,38:1,999:1&coupon=moins5")
-    assert "Coupon “moins5” does not exist." in page.text
+    assert 'Coupon "moins5" cannot be applied because it does not exist.' in page.text
+    assert "Some products are not available any more" in page.text
     assert "Bougie parfumée « Lavande »" in page.text
     assert "500 ml" in page.text
     refused = browser.submit(page)
@@ -254,8 +255,8 @@ def test_the_shoppers_own_browser_keeps_the_draft_and_needs_only_the_button(app:
     created = sent(app, "order.created")[0].json
     assert (created["id"], created["line_items"][0]["quantity"]) == (order_id, 4)
     again = browser.open("https://boutique.test/checkout/")
-    assert "Place order" in again.text
-    assert len(shop.store.orders) == 2
+    assert "Your cart is empty" in again.text
+    assert len(shop.store.orders) == 1
     browser.close()
 
 
@@ -287,7 +288,7 @@ def test_the_pay_page_takes_the_payment_once(app: PlayedApp) -> None:
     shop.type_contact(order_id, "lea@example.com")
     shop.place_order(order_id, "offsite")
     page = browser.open(shop.payment_url(order_id))
-    assert "Order for lea@example.com" in page.text
+    assert "lea@example.com" not in page.text
     assert "received" in browser.click(page, "Pay for order").text
     assert "received" in browser.open(shop.payment_url(order_id)).text
     wrong = shop.payment_url(order_id).replace("key=wc", "key=no")

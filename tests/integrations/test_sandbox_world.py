@@ -59,7 +59,7 @@ def test_one_app_answers_on_both_ports_and_stops_quickly(tmp_path: Path) -> None
     files = make_certificates(tmp_path, ["a.test"])
     app = Starlette(routes=[route("/", lambda call: as_json({"scheme": call.scheme}))])
     server = LocalServer(app, tls=(files.cert_pem, files.key_pem)).start()
-    client = Transport({"a.test": server.https_address}, files.ca_pem)
+    client = Transport({"a.test": server.https_address}, files.ca_pem, is_closed_world=True)
     assert client.send("test", "open", "GET", "https://a.test/").body == b'{"scheme":"https"}'
     assert client.send("test", "open", "GET", server.http_origin + "/").body == b'{"scheme":"http"}'
     server.stop()

@@ -85,46 +85,47 @@ class ShopifyTill:
 
 
 class WooCommerceTill:
-    """The WooCommerce twin's storefront."""
+    """The WooCommerce twin's storefront, with the companion plugin: a checkout is a cart that the plugin saved."""
 
     name = "woocommerce"
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._twin = sandbox.woocommerce
+        self._twin.plugin = True
+        self._sessions: dict[str, str] = {}
 
     def leave(self, person: Person, *, email: bool = True) -> str:
-        """Fill a cart, open the block checkout (which makes a draft order), type contact data, and go."""
-        draft = self._twin.open_checkout([("BOUG-LAV", 1), ("SAVON-MRS", 2)])
-        if email:
-            self._twin.type_contact(draft, person.email, "06 45 67 89 01", f"{person.name} Martin", "FR")
-        return str(draft)
+        """Fill a cart, open the block checkout, type contact data, and go. "" without an address: then the plugin keeps nothing."""
+        session = self._twin.start_cart([("BOUG-LAV", 1), ("SAVON-MRS", 2)])
+        self._twin.open_page(session)
+        if not email:
+            return ""
+        self._twin.type_into(session, person.email, "06 45 67 89 01", f"{person.name} Martin", "FR")
+        token = self._twin.token_of(session)
+        self._sessions[token] = session
+        return token
 
     def edit(self, checkout: str) -> None:
         """Change the mind about the soap."""
-        self._twin.change_quantity(int(checkout), "SAVON-MRS", 3)
+        self._twin.set_quantity(self._sessions[checkout], "SAVON-MRS", 3)
 
     def recalculate(self, checkout: str) -> None:
-        """Opening the page again saves the draft; its content stays the same."""
-        self._twin.type_contact(int(checkout))
+        """Opening the page again saves the draft; the cart stays the same."""
+        self._twin.open_page(self._sessions[checkout])
 
     def pay(self, checkout: str) -> None:
         """Pay by card."""
-        self._twin.place_order(int(checkout), "card")
+        self._twin.buy(self._sessions[checkout], "card")
 
     def transfer(self, checkout: str) -> None:
         """Order, and promise a bank transfer (on-hold)."""
-        self._twin.place_order(int(checkout), "bacs")
+        self._twin.buy(self._sessions[checkout], "bacs")
 
     def return_by(self, mail: CaughtMail, checkout: str) -> Page:
-        """Press "Commander" in the mail, in the browser that left; place the order on the page it leads to."""
-        name, value = self._twin.session_cookie(int(checkout))
-
-        def go(browser: Browser) -> Page:
-            browser.set_cookie(self._twin.origin, name, value)
-            return browser.submit(browser.open_mail_link(mail, mail_button(mail)))
-
-        return _in_browser(self._sandbox, go)
+        """Press "Finaliser" in the mail, on another device: the plugin's link fills the cart; place the order there."""
+        email = self._twin.store.plugin.carts[checkout].who.email
+        return _in_browser(self._sandbox, lambda browser: browser.submit(browser.open_mail_link(mail, mail_button(mail)), email=email))
 
 
 def mail_button(mail: CaughtMail) -> str:

@@ -28,12 +28,15 @@ _SHOP = re.compile(r"/app/shops/[^/?]+")
 
 def cast(store: str) -> dict[str, Person]:
     """Who comes to one store, and what must come of it."""
+    nobody = Person("Nobody", store, "gives no e-mail", reason="not_identified")
+    if store == WooCommerceTill.name:
+        nobody = Person("Nobody", store, "gives no e-mail, so the plugin keeps nothing", reason="none")
     people = [
         Person("Early", store, "left before the automation was on", reason="automation_off"),
         Person("Alice", store, "leaves, gets the mail, returns by its link and pays", (60,), orders=1, reason="sent"),
         Person("Bruno", store, "pays in time", orders=1, reason="purchased"),
         Person("Dana", store, "orders by bank transfer", orders=1, reason="purchased"),
-        Person("Nobody", store, "gives no e-mail", reason="not_identified"),
+        nobody,
         Person("Emma", store, "edits the cart after 40 minutes", (100,), reason="sent"),
         Person("Ugo", store, "gets the mail and unsubscribes; leaves another cart", (60,), reason="suppressed"),
     ]
@@ -158,7 +161,8 @@ class Story:
 
     def _leave(self, till: Till, name: str, *, email: bool = True) -> None:
         person = self.casts[till.name][name]
-        person.checkouts.append(till.leave(person, email=email))
+        if checkout := till.leave(person, email=email):
+            person.checkouts.append(checkout)
         self.world.settle()
 
     def _at(self, *, minutes: int) -> None:
