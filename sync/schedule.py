@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from sync import access, erase, listening, sweep
+from sync import access, code_watch, erase, listening, sweep
 from sync.services import Services
 
 EXPIRE_SECONDS = 5.0
@@ -19,6 +19,7 @@ FORGET_SECONDS = 60.0
 WEEKLY_SECONDS = 600.0
 LISTEN_SECONDS = 60.0
 PRIVACY_SECONDS = 600.0
+CODES_SECONDS = 60.0
 
 log = structlog.get_logger()
 
@@ -45,6 +46,7 @@ class Scheduler:
             _Turn(access.weekly, WEEKLY_SECONDS),
             _Turn(listening.ring, LISTEN_SECONDS),
             _Turn(erase.watch, PRIVACY_SECONDS),
+            _Turn(code_watch.look, CODES_SECONDS),
         ]
 
     def run(self) -> None:

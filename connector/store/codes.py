@@ -4,7 +4,7 @@ Discount codes as their store had them when it was read last. Letter case does n
 What the platform tells of a change holds no code, so everything here comes of reads: of two, the one that began later counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, text
@@ -16,6 +16,7 @@ from connector.store.ids import public_id
 from connector.store.upserts import as_json
 
 SLACK = timedelta(minutes=1)
+LAST_MINUTES = timedelta(minutes=15)
 
 _SAVE = text("""
     insert into discount_codes as held (public_id, shop_id, platform_id, code, title, kind, status, value, currency, starts_at, ends_at,
@@ -43,6 +44,21 @@ _RENAMED = text("""
         where d.shop_id = :shop and lower(d.code) <> lower(r.code) and d.deleted_at is null and (d.read_at is null or d.read_at < :read_at)
         order by d.id for update of d
     )
+""")
+
+_UNSEEN = text("""
+    select d.shop_id, d.platform_id
+    from discount_codes d join shops s on s.id = d.shop_id, (select app_now() at offset 0) n
+    where s.state = 'connected' and s.platform = any(:platforms)
+      and d.deleted_at is null and d.platform_id is not null and d.status <> 'expired'
+      and (d.read_at is null or d.read_at <= n.at - cast(:every as interval)
+           or (d.ends_at > n.at and d.ends_at <= n.at + cast(:last as interval) and d.read_at <= n.at - cast(:near_end as interval))
+           or (d.ends_at > d.read_at and d.ends_at <= n.at)
+           or (d.status = 'scheduled' and d.starts_at > d.read_at and d.starts_at <= n.at))
+      and not exists (select 1 from wanted_reads w
+                      where w.shop_id = d.shop_id and w.resource = 'discount_code' and w.platform_id = d.platform_id
+                        and (w.reason is null or w.wanted_at > n.at - cast(:every as interval)))
+    group by d.shop_id, d.platform_id order by min(d.read_at) nulls first, d.shop_id, d.platform_id limit :limit
 """)
 
 
@@ -99,6 +115,22 @@ def mark_codes_deleted(session: Session, shop_id: int, codes: Sequence[str], at:
     """)
     if codes:
         session.execute(statement, {"shop": shop_id, "codes": [code.lower() for code in codes], "at": at})
+
+
+def unseen(session: Session, platforms: Collection[str], every: timedelta, near_end: timedelta, limit: int) -> dict[int, list[str]]:
+    """
+    Discounts that may still hold and were not looked at lately, by connected shop of these platforms; the longest unseen first.
+
+    Not lately: for `every`, for `near_end` in the last quarter of an hour before the end, or not since the end (or the beginning) that
+    they were read with has come. What is wanted already, or could not be read a moment ago, is left out.
+    """
+    rows = session.execute(
+        _UNSEEN, {"platforms": list(platforms), "every": every, "near_end": near_end, "last": LAST_MINUTES, "limit": limit}
+    )
+    found: dict[int, list[str]] = {}
+    for shop_id, platform_id in rows:
+        found.setdefault(shop_id, []).append(platform_id)
+    return found
 
 
 def find(session: Session, shop_id: int, code: str) -> DiscountCodeRow | None:
