@@ -12,6 +12,8 @@ from integrations.shopify.adapter import ShopifyPlatform
 from integrations.shopify.budget import ASSUMED_MAXIMUM, ASSUMED_PER_SECOND, LocalBudget
 from integrations.transport import Transport
 from integrations.woocommerce.adapter import WooCommercePlatform
+from integrations.woocommerce.companion import CompanionPlugin
+from integrations.woocommerce.companion import companion_plugin as pack_plugin
 
 ASSUMED_BUCKET = (ASSUMED_MAXIMUM, ASSUMED_PER_SECOND)
 """What a shop that was never called is taken to allow: points at most, points per second."""
@@ -36,3 +38,8 @@ def make_platforms(settings: Settings, transport: Transport, budget: Budget | No
 def make_mail_sender(settings: Settings) -> Sender | None:
     """The mail Sender, or None if SMTP_URL is not set."""
     return None if settings.smtp_url is None else SmtpSender(settings.smtp_url.get_secret_value())
+
+
+def companion_plugin() -> CompanionPlugin:
+    """Our plugin for WooCommerce stores, to be uploaded to WordPress. Raises ConfigError if it is not part of this installation."""
+    return pack_plugin()

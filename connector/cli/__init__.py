@@ -104,6 +104,18 @@ def replay(
 
 
 @app.command()
+def doctor(
+    shop: Annotated[str, typer.Argument(help="The shop's domain or public id.")],
+    json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+) -> None:
+    """Examine a shop's connection and say what must be mended; 1 if anything must."""
+    from connector.cli import process
+    from connector.cli.doctor import run
+
+    process.run_code(lambda settings: run(settings, shop, as_json=json))
+
+
+@app.command()
 def reseal() -> None:
     """Seal what is kept sealed with the newest key of SEALING_KEY, so that the older ones can be removed."""
     from connector.cli import manage, process

@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 from connector.store.db import Wake
 from connector.store.keeping import Keeper, ShopReader
-from connector.web import account, components, embedded, front, install, sign_in, staff_sign_in, status_page, transfer
+from connector.web import account, components, connecting, embedded, front, install, sign_in, staff_sign_in, status_page, transfer
 from connector.web import health as watching
 from connector.web.api import routes as api
 from connector.web.composition import Composition
@@ -31,6 +31,7 @@ STATIC = Path(__file__).parent / "static"
 ROUTERS = (
     watching.router,
     front.router,
+    connecting.router,
     install.router,
     embedded.router,
     shopper.router,

@@ -15,6 +15,7 @@ TOASTS: Mapping[str, str] = {
     "automation-off": N_("The reminder e-mail is off. What was queued is cancelled."),
     "preview-sent": N_("The preview is on its way to you."),
     "webhooks-checked": N_("The webhooks were checked."),
+    "examined": N_("The connection was examined."),
     "signed-out": N_("You are signed out."),
     "signed-out-everywhere": N_("You are signed out everywhere."),
     "member-added": N_("The member was added and gets an e-mail."),

@@ -23,8 +23,12 @@ from connector.platforms import (
 )
 from integrations.transport import Transport
 from integrations.woocommerce import install, mapping, reading, signature, subscriptions
-from integrations.woocommerce.client import Call
+from integrations.woocommerce.calling import Call
+from integrations.woocommerce.checkup import WooCheckup
+from integrations.woocommerce.coupons import WooCodes
+from integrations.woocommerce.install import WooKeyInstall
 from integrations.woocommerce.payloads import PLATFORM
+from integrations.woocommerce.reads import WooReads
 
 
 class WooCommercePlatform:
@@ -32,8 +36,8 @@ class WooCommercePlatform:
 
     name: PlatformName = PLATFORM
     can = Capabilities(shop_in_path=True, tracks_carts=False, has_product_reads=True, registers_webhooks=True, tells_code_use=False)
-    reads: Reads | None = None
-    codes: Codes | None = None
+    reads: Reads | None
+    codes: Codes | None
     embedded: Embedded | None = None
     checkup: Checkup | None = None
     key_install: KeyInstall | None = None
@@ -44,6 +48,10 @@ class WooCommercePlatform:
     def __init__(self, transport: Transport, settings: Settings) -> None:
         self._transport = transport
         self._settings = settings
+        self.checkup = WooCheckup(transport, settings)
+        self.codes = WooCodes(transport)
+        self.key_install = WooKeyInstall(transport, settings)
+        self.reads = WooReads(transport)
 
     def app_secrets(self) -> tuple[bytes, ...]:
         """None: each store's webhooks have their own secret."""
@@ -65,13 +73,13 @@ class WooCommercePlatform:
         self, query: Sequence[tuple[str, str]], state: str, callback_url: str, return_url: str, now: datetime
     ) -> InstallStart:
         """See `install.begin`; outside sandbox mode our own address must be https, or the store refuses it."""
-        return install.begin(query, state, callback_url, return_url, https_only=not self._settings.sandbox)
+        return install.begin(self._transport, query, state, callback_url, return_url, is_sandbox=self._settings.sandbox)
 
     def finish_install(
         self, callback: Callback, remembered: Mapping[str, str], state: str, callback_url: str, now: datetime
     ) -> Installation:
         """See `install.finish`."""
-        return install.finish(self._transport, callback, remembered, state)
+        return install.finish(self._transport, callback, remembered, state, is_sandbox=self._settings.sandbox)
 
     def subscribe(self, access: Access, address: str, secret: str, silent: Collection[str] = ()) -> Subscriptions:
         """See `subscriptions.subscribe`."""

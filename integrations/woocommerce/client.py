@@ -1,10 +1,5 @@
-"""
-Calls to one store's REST API v3: one function per call, typed answers, only PlatformError.
+"""Calls to one store's REST API v3: one function per call, typed answers, only PlatformError."""
 
-Keys go as HTTP Basic over https; WooCommerce ignores them over plain http and on `?rest_route=` addresses.
-"""
-
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,19 +8,14 @@ from typing import Any
 
 import msgspec
 
-from connector.platforms import Access, AccessLost, NotPermitted, Rejected, TransientError
-from integrations.transport import Answer, Transport, decode, raise_for_status
+from connector.platforms import Rejected, TransientError
+from integrations.transport import Answer, decode
+from integrations.woocommerce.calling import Call, send
 from integrations.woocommerce.payloads import PLATFORM, ErrorBody, Setting, SiteIndex, SystemStatus, WebhookBody
 
 PAGE_SIZE = 100
-"""WooCommerce's own maximum; 101 is answered 400."""
+"""WooCommerce's own maximum, of pages and of batches; 101 is answered 400 and 413."""
 MAX_PAGES = 10_000
-PAGE_STATUSES = (400, 401, 403, 404, 405, 406, 408, 410)
-"""With one of these a body that is not WooCommerce's is a page of a firewall, a proxy, a password wall or the host."""
-_OWN = "woocommerce_rest_"
-_EMAIL = re.compile(r"\S+@\S+")
-# English words of core; the text is translated with the site, the code is the same as for a wrong secret.
-_SCOPE_WORDS = ("write permissions", "read permissions")
 
 
 class Record(msgspec.Struct):
@@ -35,16 +25,99 @@ class Record(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One store as its functions need it: the transport and the opened access."""
+class Listed:
+    """A page of a list, each record still to be read. `pages` and `total`: of the whole list, where the store tells."""
 
-    transport: Transport
-    access: Access
+    records: list[msgspec.Raw]
+    ids: list[str]
+    pages: int | None = None
+    total: int | None = None
+    answered_at: datetime | None = None
+
+
+class BatchOutcome(msgspec.Struct, frozen=True):
+    """What became of one record of a batch: its number (of one that was not made, 0) and the store's error, None if it was done."""
+
+    id: int | str = 0
+    error: ErrorBody | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What became of a batch, in the order asked: each outcome with the record's JSON."""
+
+    create: list[tuple[BatchOutcome, msgspec.Raw]]
+    update: list[tuple[BatchOutcome, msgspec.Raw]]
+    delete: list[tuple[BatchOutcome, msgspec.Raw]]
+
+
+class _BatchAnswer(msgspec.Struct):
+    create: list[msgspec.Raw] = []
+    update: list[msgspec.Raw] = []
+    delete: list[msgspec.Raw] = []
+
+
+def list_records(call: Call, name: str, path: str, params: Mapping[str, str], key: str = "id") -> Listed:
+    """
+    One page of a list below /wp-json/ ("wc/v3/orders"); `ids` are what `key` says of each record, "" where that is no name.
+
+    Raises TransientError for a list of something else.
+    """
+    answer = send(call, name, "GET", path, params=params)
+    records, ids = _records(answer, name, key)
+    pages, total = _number(answer, "x-wp-totalpages"), _number(answer, "x-wp-total")
+    return Listed(records, ids, pages, total, _answered_at(answer))
+
+
+def read_record(call: Call, name: str, path: str, params: Mapping[str, str] | None = None) -> bytes:
+    """One record as JSON. Raises Gone if there is none, TransientError for an answer that is no record."""
+    answer = send(call, name, "GET", path, params=params)
+    if not isinstance(decode(answer, Record, platform=PLATFORM, call=name).id, int | str):
+        raise TransientError("unreadable answer: a record without a number", platform=PLATFORM, call=name, status=answer.status)
+    return answer.body
+
+
+def count_records(call: Call, name: str, path: str, params: Mapping[str, str]) -> int:
+    """How many records a list holds, by its header. Raises TransientError if something on the way took that off."""
+    answer = send(call, name, "GET", path, params={**params, "per_page": "1", "page": "1", "_fields": "id"})
+    _records(answer, name)
+    total = _number(answer, "x-wp-total")
+    if total is None:
+        raise TransientError("unreadable answer: the store does not say how many there are", platform=PLATFORM, call=name)
+    return total
+
+
+def batch(
+    call: Call,
+    what: str,
+    *,
+    create: Sequence[Mapping[str, Any]] = (),
+    update: Sequence[Mapping[str, Any]] = (),
+    delete: Sequence[int] = (),
+) -> Batch:
+    """
+    Make, change and delete records of one kind ("coupons"), at most 100 together. A record that is refused does not stop the others.
+
+    Deleted records do not go to the bin. Raises TransientError, also if the answer does not tell of each of them: then only a look
+    tells what was done.
+    """
+    asked: dict[str, list[Any]] = {"create": list(create), "update": list(update), "delete": list(delete)}
+    name = f"{what}_batch"
+    if len(create) + len(update) + len(delete) > PAGE_SIZE:
+        raise Rejected(f"at most {PAGE_SIZE} in one batch", platform=PLATFORM, call=name)
+    answer = send(call, name, "POST", f"wc/v3/{what}/batch", json={part: things for part, things in asked.items() if things})
+    told = decode(answer, _BatchAnswer, platform=PLATFORM, call=name)
+    parts = [(told.create, len(create)), (told.update, len(update)), (told.delete, len(delete))]
+    if any(len(outcomes) != number for outcomes, number in parts):
+        raise TransientError("unreadable answer: not every record is in it", platform=PLATFORM, call=name, status=answer.status)
+    return Batch(*([(_outcome(raw, name), raw) for raw in outcomes] for outcomes, _ in parts))
 
 
 def read_status(call: Call) -> SystemStatus:
     """Version, addresses, language and currency; needs keys that may read and an owner who manages the shop."""
-    answer = _get(call, "system_status", "wc/v3/system_status", {"_fields": "environment,settings"})
+    # For the whole of `environment` a store first calls two servers of others, and waits up to ten seconds for each.
+    fields = "environment.home_url,environment.site_url,environment.version,environment.language,settings"
+    answer = _get(call, "system_status", "wc/v3/system_status", {"_fields": fields})
     return decode(answer, SystemStatus, platform=PLATFORM, call="system_status")
 
 
@@ -64,30 +137,6 @@ def read_settings(call: Call, group: str) -> dict[str, str]:
     return {setting.id: setting.value for setting in settings if isinstance(setting.value, str)}
 
 
-def read_products(call: Call, ids: Sequence[str]) -> tuple[list[msgspec.Raw], datetime | None]:
-    """The products among `ids` that exist outside the bin, and the store's own time of the answer."""
-    params = {"include": ",".join(ids), "per_page": str(PAGE_SIZE), "status": "any"}
-    answer = _get(call, "products", "wc/v3/products", params)
-    return _records(answer, "products"), _answered_at(answer)
-
-
-def read_orders(call: Call, modified_after: datetime, page: int) -> list[msgspec.Raw]:
-    """
-    One page of orders changed after an instant (strictly, in whole seconds), oldest change first, drafts included.
-
-    The time goes as UTC without a zone plus `dates_are_gmt`: with a Z beside that flag, stores east of UTC miss orders.
-    """
-    params = {
-        "modified_after": modified_after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
-        "dates_are_gmt": "true",
-        "orderby": "modified",
-        "order": "asc",
-        "per_page": str(PAGE_SIZE),
-        "page": str(page),
-    }
-    return _records(_get(call, "orders", "wc/v3/orders", params), "orders")
-
-
 def list_webhooks(call: Call) -> list[WebhookBody]:
     """Every webhook of the store, whoever made it."""
     found: list[WebhookBody] = []
@@ -103,76 +152,50 @@ def list_webhooks(call: Call) -> list[WebhookBody]:
 def create_webhook(call: Call, topic: str, address: str, secret: str) -> WebhookBody:
     """Make one active webhook; the store pings `address` before it answers."""
     body = {"name": f"Connector {topic}", "topic": topic, "delivery_url": address, "secret": secret, "status": "active"}
-    answer = _send(call, "create_webhook", "POST", "wc/v3/webhooks", json=body)
+    answer = send(call, "create_webhook", "POST", "wc/v3/webhooks", json=body)
     return decode(answer, WebhookBody, platform=PLATFORM, call="create_webhook")
 
 
 def delete_webhook(call: Call, number: int) -> None:
     """Delete one webhook for good (webhooks know no bin). Raises Gone if it is not there."""
-    answer = _send(call, "delete_webhook", "DELETE", f"wc/v3/webhooks/{number}", params={"force": "true"})
+    answer = send(call, "delete_webhook", "DELETE", f"wc/v3/webhooks/{number}", params={"force": "true"})
     # The store shows what it deleted; a maintenance page with a 200 has deleted nothing.
     decode(answer, Record, platform=PLATFORM, call="delete_webhook")
 
 
-def _records(answer: Answer, call: str) -> list[msgspec.Raw]:
+def _records(answer: Answer, call: str, key: str = "id") -> tuple[list[msgspec.Raw], list[str]]:
     """
-    The records of a list, each still to be read; single ones may make no sense.
+    The records of a list, each still to be read, and their names; single ones may make no sense.
 
     Raises TransientError for a list of something else: it must not be taken for one in which nothing of ours is found.
     """
-    records = decode(answer, list[Record], platform=PLATFORM, call=call)
-    if records and not any(isinstance(record.id, int) for record in records):
-        raise TransientError("unreadable answer: nothing in it has a number", platform=PLATFORM, call=call, status=answer.status)
-    return decode(answer, list[msgspec.Raw], platform=PLATFORM, call=call)
+    heads = decode(answer, list[dict[str, Any]], platform=PLATFORM, call=call)
+    ids = [_name(head.get(key), is_number=key == "id") for head in heads]
+    if heads and not any(ids):
+        raise TransientError("unreadable answer: nothing in it has a name", platform=PLATFORM, call=call, status=answer.status)
+    return decode(answer, list[msgspec.Raw], platform=PLATFORM, call=call), ids
+
+
+def _name(told: Any, *, is_number: bool) -> str:
+    if is_number:
+        return str(told) if isinstance(told, int) and not isinstance(told, bool) and told > 0 else ""
+    return told if isinstance(told, str) else ""
+
+
+def _outcome(raw: msgspec.Raw, call: str) -> BatchOutcome:
+    try:
+        return msgspec.json.decode(raw, type=BatchOutcome)
+    except msgspec.DecodeError as error:
+        raise TransientError(f"unreadable answer: {error}", platform=PLATFORM, call=call) from error
 
 
 def _get(call: Call, name: str, path: str, params: Mapping[str, str]) -> Answer:
-    return _send(call, name, "GET", path, params=params)
+    return send(call, name, "GET", path, params=params)
 
 
-def _send(call: Call, name: str, method: str, path: str, *, params: Mapping[str, str] | None = None, json: Any = None) -> Answer:
-    keys = call.access.credentials
-    if not keys.get("consumer_key") or not keys.get("consumer_secret"):
-        raise AccessLost("no keys are kept for this store", platform=PLATFORM, call=name)
-    auth = (keys["consumer_key"], keys["consumer_secret"])
-    url = f"https://{call.access.domain}/wp-json/{path}"
-    answer = call.transport.send(PLATFORM, name, method, url, params=params, json=json, auth=auth)
-    _check(answer, name)
-    return answer
-
-
-def _check(answer: Answer, call: str) -> None:
-    """
-    Map what WooCommerce answers to the error tree, where its own code says more than the HTTP status.
-
-    A page instead of JSON with a status of PAGE_STATUSES comes from a firewall, a proxy or a password wall, and `rest_no_route`
-    from a store whose WooCommerce is off or being updated: none of these says anything of our record or our keys, so they are
-    transient. Only WooCommerce itself can say that the keys are dead; a 401 in the words of a plugin withholds, as its 403 does.
-    """
-    if 200 <= answer.status < 300:
-        return
-    error = _error(answer)
-    words = _EMAIL.sub("…", f"{error.code}: {error.message}")[:300] if error else ""
-    if answer.status == 401 and error and any(part in error.message for part in _SCOPE_WORDS):
-        raise NotPermitted(words, platform=PLATFORM, call=call, status=401)
-    if answer.status == 403 and error and str(error.code).startswith(f"{_OWN}cannot_"):
-        raise AccessLost(f"the keys' owner lost the right: {words}", platform=PLATFORM, call=call, status=403)
-    if answer.status == 401 and error and not str(error.code).startswith(_OWN):
-        raise NotPermitted(words, platform=PLATFORM, call=call, status=401)
-    if answer.status in PAGE_STATUSES and error is None:
-        raise TransientError(f"answered {answer.status} without WooCommerce's words", platform=PLATFORM, call=call, status=answer.status)
-    if error and error.code == "rest_no_route":
-        raise TransientError(words, platform=PLATFORM, call=call, status=answer.status)
-    if answer.status == 501 and error:
-        raise Rejected(words, platform=PLATFORM, call=call, status=501)
-    raise_for_status(answer, platform=PLATFORM, call=call, words=words)
-
-
-def _error(answer: Answer) -> ErrorBody | None:
-    try:
-        return msgspec.json.decode(answer.body, type=ErrorBody)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+def _number(answer: Answer, header: str) -> int | None:
+    told = answer.headers.get(header, "")
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 16 else None
 
 
 def _answered_at(answer: Answer) -> datetime | None:

@@ -3,6 +3,7 @@
 import re
 from urllib.parse import quote
 
+from connector.canonical import Resource
 from integrations.woocommerce.payloads import Line, OrderBody
 from integrations.woocommerce.plaintext import text
 from integrations.woocommerce.values import optional_id, pieces, web_address
@@ -29,6 +30,11 @@ def recovery_url(body: OrderBody, *, is_draft: bool) -> str | None:
     return f"{store}/checkout-link/?products={products}" + (f"&coupon={quote(coupon, safe='')}" if coupon else "")
 
 
+def is_checkout_link(address: str | None) -> bool:
+    """Whether this address fills a cart again, as only that of a draft does."""
+    return address is not None and "/checkout-link/?" in address
+
+
 def store_address(body: OrderBody) -> str | None:
     """The store's address without a slash at the end, read from the record's own link; None if a plugin removed that."""
     for link in (body.links.own if body.links else None) or ():
@@ -47,3 +53,17 @@ def _product(line: Line) -> str | None:
     quantity = pieces(line.quantity)
     bought = optional_id(line.variation_id) or optional_id(line.product_id)
     return f"{bought}:{int(quantity)}" if bought and quantity >= 1 else None
+
+
+def admin_page(domain: str, what: Resource, platform_id: str) -> str:
+    """
+    Where a merchant sees a record in WordPress's admin; its first page for what has none of its own.
+
+    Orders have one address under both storages: the newer one leads on from it (PostsRedirectionController of WooCommerce).
+    """
+    admin = f"https://{domain}/wp-admin/"
+    if not (platform_id.isascii() and platform_id.isdigit()):
+        return admin
+    if what is Resource.CUSTOMER:
+        return f"{admin}user-edit.php?user_id={platform_id}"
+    return admin if what is Resource.SHOP else f"{admin}post.php?post={platform_id}&action=edit"

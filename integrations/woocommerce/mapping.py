@@ -8,19 +8,23 @@ afterwards, tied by `checkout_token`. Source for the statuses: recorded deliveri
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from urllib.parse import urlsplit
 
-from connector.canonical import Checkout, Customer, Event, LineItem, Order, PaymentState, Product, Removed, Resource
-from connector.platforms import DeliveryContext, PayloadError
+from connector.canonical import Checkout, Customer, Event, LineItem, Order, PaymentState, Product, Removed, Resource, Stale
+from connector.platforms import DeliveryContext, OtherSite, PayloadError
 from connector.rules.identity import choose_phone, normalise_email, parse_phone
+from integrations.woocommerce import carts
 from integrations.woocommerce.links import recovery_url
 from integrations.woocommerce.payloads import (
     PLATFORM,
+    ActionBody,
     Address,
     CustomerBody,
     DeletedBody,
     Line,
     OrderBody,
     ProductBody,
+    Text,
     decode,
 )
 from integrations.woocommerce.plaintext import plain, text
@@ -40,6 +44,9 @@ DESCRIPTION_LENGTH = 500
 DRAFTS = frozenset({"checkout-draft", "auto-draft", "draft"})
 UNPAID = frozenset({"pending", "failed"})
 CHECKOUT_PAGES = frozenset({"checkout", "store-api"})
+_BOUGHT = (Resource.ORDER, Resource.CHECKOUT)
+_KINDS = {"order": _BOUGHT, "product": (Resource.PRODUCT,), "coupon": (Resource.DISCOUNT_CODE,)}
+_DELETE_ACTIONS = {"woocommerce_delete_order": _BOUGHT, "woocommerce_delete_coupon": (Resource.DISCOUNT_CODE,)}
 PAYMENT_STATES = {
     "on-hold": PaymentState.PENDING,
     "processing": PaymentState.PAID,
@@ -53,18 +60,52 @@ def to_events(context: DeliveryContext, body: bytes) -> list[Event]:
     """
     What one delivery means; [] for other topics and for orders that are neither somebody's checkout nor placed.
 
-    Raises PayloadError. A `*.deleted` body has no time, so `context.at` counts.
+    A `*.deleted` body names an id and nothing else, and not always one of its own kind: the store is asked what it is. Raises
+    PayloadError, and OtherSite for a record of another site than the shop's.
     """
     resource, _, event = context.topic.partition(".")
-    if resource == "order":
-        if event == "deleted":
-            return removed_order(identifier(decode(body, DeletedBody).id), context.at)
-        return order_events(decode(body, OrderBody), context.shop_country, context.triggered_at)
-    if resource == "customer":
-        if event == "deleted":
-            return [Removed(Resource.CUSTOMER, at=context.at, platform_id=identifier(decode(body, DeletedBody).id))]
-        return [to_customer(decode(body, CustomerBody), context.shop_country, context.triggered_at)]
-    return []
+    if context.topic == carts.TOPIC:
+        return cart_told(context, body)
+    if resource == "action":
+        kinds = _DELETE_ACTIONS.get(event, ())
+        return stale(kinds, identifier(decode(body, ActionBody).arg), context.at) if kinds else []
+    if resource == "order" and event != "deleted":
+        order = decode(body, OrderBody)
+        check_site(context, order.links.own[0].href if order.links and order.links.own else None)
+        return order_events(order, context.shop_country, context.triggered_at)
+    if resource == "customer" and event != "deleted":
+        customer = decode(body, CustomerBody)
+        check_site(context, customer.links.own[0].href if customer.links and customer.links.own else None)
+        return [to_customer(customer, context.shop_country, context.triggered_at)]
+    if context.topic == "customer.deleted":
+        return [Removed(Resource.CUSTOMER, at=context.at, platform_id=identifier(decode(body, DeletedBody).id))]
+    return stale(_KINDS.get(resource, ()), identifier(decode(body, DeletedBody).id), context.at) if resource in _KINDS else []
+
+
+def cart_told(context: DeliveryContext, body: bytes) -> list[Event]:
+    """What a delivered snapshot of the plugin means. Raises as `to_events`."""
+    cart = carts.read(body)
+    check_site(context, cart.home)
+    return carts.cart_events(cart, context.shop_country, context.triggered_at)
+
+
+def stale(kinds: Sequence[Resource], platform_id: str, at: datetime) -> list[Event]:
+    """The same id, to be read again as each of these."""
+    return [Stale(kind, platform_id, at) for kind in kinds]
+
+
+def check_site(context: DeliveryContext, address: Text) -> None:
+    """
+    A copy of a store has its webhooks and their secret too. Raises OtherSite if a record's own address is not the shop's.
+
+    Where the shop's hosts are not known, or a plugin took the address away, nothing can be told.
+    """
+    try:
+        host = (urlsplit(text(address) or "").hostname or "").lower()
+    except ValueError:
+        return
+    if host and context.shop_hosts and host not in context.shop_hosts:
+        raise OtherSite("the record is another site's", platform=PLATFORM, host=host)
 
 
 def removed_order(platform_id: str, at: datetime) -> list[Event]:
@@ -89,6 +130,9 @@ def order_events(body: OrderBody, shop_country: str | None, triggered_at: dateti
     is_shoppers = text(body.created_via) in CHECKOUT_PAGES
     if status == "trash":
         return removed_order(identifier(body.id), _modified(body))
+    if status in DRAFTS and cart_token(body):
+        # The plugin tells of this cart itself, and better; an earlier word of the draft may have had no stamp yet.
+        return [Removed(Resource.CHECKOUT, at=_modified(body), platform_id=identifier(body.id))]
     if status in DRAFTS or status in UNPAID:
         # Paid once and set back by hand: an order came of it, so it is not to be reminded of.
         return [to_checkout(body, shop_country, triggered_at, completed_at=paid_at)] if is_shoppers else []
@@ -117,6 +161,7 @@ def to_checkout(
     return Checkout(
         platform_id=number,
         token=number,
+        cart_token=cart_token(body),
         source_version=_modified(body),
         created_at=_created(body),
         currency=currency_code(body.currency),
@@ -155,6 +200,7 @@ def to_order(body: OrderBody, shop_country: str | None, triggered_at: datetime |
     return Order(
         platform_id=identifier(body.id),
         checkout_token=identifier(body.id),
+        cart_token=cart_token(body),
         source_version=modified_at,
         created_at=created_at,
         placed_at=max(paid_at or modified_at, created_at),
@@ -260,6 +306,13 @@ def gone_products(asked: Sequence[str], found: Sequence[Product], at: datetime) 
     return [
         Product(platform_id=number, source_version=at, title="", is_deleted=True) for number in dict.fromkeys(asked) if number not in there
     ]
+
+
+def cart_token(body: OrderBody) -> str | None:
+    """The plugin's cart that an order came of."""
+    named = next((bytes(meta.value) for meta in body.meta_data or () if meta.key == carts.ORDER_META), b"")
+    token = named.decode("ascii", "replace").strip('"')
+    return token if carts.is_token(token) else None
 
 
 def _line(line: Line, key: str, quantity: Decimal, body: OrderBody) -> LineItem:

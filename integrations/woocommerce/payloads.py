@@ -81,6 +81,13 @@ class Links(msgspec.Struct, frozen=True):
     own: list[Link] | None = msgspec.field(default=None, name="self")
 
 
+class Meta(msgspec.Struct, frozen=True):
+    """One entry of a record's meta data; plugins write anything."""
+
+    key: Text = None
+    value: msgspec.Raw = msgspec.Raw(b"null")
+
+
 class OrderBody(msgspec.Struct, frozen=True):
     """An order in any status, drafts included."""
 
@@ -106,6 +113,7 @@ class OrderBody(msgspec.Struct, frozen=True):
     shipping_lines: list[ShippingLine] | None = None
     coupon_lines: list[CouponLine] | None = None
     refunds: list[Refund] | None = None
+    meta_data: list[Meta] | None = None
     links: Links | None = msgspec.field(default=None, name="_links")
 
 
@@ -120,12 +128,20 @@ class CustomerBody(msgspec.Struct, frozen=True):
     last_name: Text = None
     billing: Address | None = None
     shipping: Address | None = None
+    links: Links | None = msgspec.field(default=None, name="_links")
 
 
 class DeletedBody(msgspec.Struct, frozen=True):
     """All that a `*.deleted` delivery says."""
 
     id: int | str
+
+
+class ActionBody(msgspec.Struct, frozen=True):
+    """A topic `action.…`: the name of a WordPress action and its first argument, if that is no object."""
+
+    action: str
+    arg: int | str
 
 
 class Category(msgspec.Struct, frozen=True):

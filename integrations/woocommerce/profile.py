@@ -8,7 +8,7 @@ from connector.canonical import ShopProfile
 from connector.platforms import Gone, NotPermitted, PayloadError, Rejected, TransientError
 from connector.rules.identity import normalise_email
 from integrations.woocommerce import client
-from integrations.woocommerce.client import Call
+from integrations.woocommerce.calling import Call
 from integrations.woocommerce.payloads import PLATFORM, SiteIndex
 from integrations.woocommerce.plaintext import plain, text
 from integrations.woocommerce.values import country_code, currency_code, money, web_address

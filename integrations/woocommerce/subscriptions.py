@@ -3,8 +3,8 @@
 import re
 
 from connector.platforms import Gone, Rejected, Subscriptions
-from integrations.woocommerce import client
-from integrations.woocommerce.client import Call
+from integrations.woocommerce import carts, client
+from integrations.woocommerce.calling import Call
 from integrations.woocommerce.payloads import PLATFORM
 
 TOPICS = (
@@ -15,6 +15,17 @@ TOPICS = (
     "customer.created",
     "customer.updated",
     "customer.deleted",
+    "product.created",
+    "product.updated",
+    "product.deleted",
+    "coupon.created",
+    "coupon.updated",
+    "coupon.deleted",
+    "coupon.restored",
+    # What is deleted for good sends no `*.deleted`.
+    "action.woocommerce_delete_order",
+    "action.woocommerce_delete_coupon",
+    carts.TOPIC,
 )
 # WooCommerce decodes HTML entities in a secret before it signs with it.
 _SECRET = re.compile(r"[A-Za-z0-9]{1,200}")

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from connector.web.merchant import automation, checkout, checkouts, connect, dashboard, preview, privacy, shop
+from connector.web.merchant import automation, checkout, checkouts, connect, connection, dashboard, preview, privacy, shop
 
 router = APIRouter()
-for page in (dashboard, connect, checkouts, checkout, automation, preview, shop, privacy):
+for page in (dashboard, connect, checkouts, checkout, automation, preview, shop, connection, privacy):
     # Not as routers inside a router: whoever lists the routes, as a test does, should find them here.
     router.routes.extend(page.router.routes)

@@ -9,14 +9,16 @@ from starlette.responses import Response
 
 from connector.errors import Refused
 from connector.rules.permissions import Permission
-from connector.store import automations, installs, overview
+from connector.store import automations, checkups, installs, overview
 from connector.store.automation_tables import AutomationRow
+from connector.store.checkups import KeptCheckup
 from connector.store.installs import WebhookCheck
 from connector.store.overview import TopicHealth
 from connector.store.tables import ShopRow
 from connector.web.auth import MemberAsk, acting, reading
 from connector.web.formats import PLATFORM_TITLES, Moment, duration, moment, moment_or_none, zone
 from connector.web.language import N_
+from connector.web.merchant.connection import Examination, PluginPanel, examination, plugin_panel
 from connector.web.merchant.phrases import shop_state
 from connector.web.subscribing import subscribe, webhook_address
 from connector.web.withholding import WithheldNote, withheld_note
@@ -40,7 +42,11 @@ class TopicLine:
 
 @dataclass(frozen=True, slots=True)
 class ShopPage:
-    """How a shop is connected. `check_words` is empty if its webhooks were never registered by us."""
+    """
+    How a shop is connected. `check_words` is empty if its webhooks were never registered by us.
+
+    `stranger_host`: another address that speaks in the shop's name, `is_paused`: nothing is sent until the shop itself answers.
+    """
 
     shop_id: str
     name: str
@@ -68,6 +74,11 @@ class ShopPage:
     is_ready: bool
     check_words: str
     topics: tuple[TopicLine, ...]
+    has_checkup: bool
+    examination: Examination | None
+    plugin: PluginPanel
+    stranger_host: str
+    is_paused: bool
     may_change: bool
     may_connect: bool
 
@@ -84,6 +95,7 @@ def show_shop(ask: Viewer, shop: str) -> Response:
             automations.get_automation(session, row.id),
             overview.topics_heard(session, row.id),
             installs.last_webhook_check(session, row.id),
+            checkups.last_checkup(session, row.id),
         )
     return ask.render("shop.html", page)
 
@@ -101,12 +113,18 @@ def register_webhooks(ask: Actor, shop: str) -> Response:
 
 
 def shop_page(
-    ask: MemberAsk, shop: ShopRow, automation: AutomationRow, topics: Sequence[TopicHealth], check: WebhookCheck | None
+    ask: MemberAsk,
+    shop: ShopRow,
+    automation: AutomationRow,
+    topics: Sequence[TopicHealth],
+    check: WebhookCheck | None,
+    kept: KeptCheckup | None,
 ) -> ShopPage:
     """Everything about the connection."""
     place, language, parts = zone(shop.timezone), ask.language, ask.parts
     state_text, state_kind = shop_state(shop.state, shop.missing_scopes, language)
-    registers = parts.services.platforms[shop.platform].can.registers_webhooks
+    platform = parts.services.platforms[shop.platform]
+    registers = platform.can.registers_webhooks
     return ShopPage(
         shop_id=shop.public_id,
         name=shop.name,
@@ -134,6 +152,11 @@ def shop_page(
         is_ready=check is not None and check.is_ready,
         check_words="" if check is None else check.words,
         topics=tuple(TopicLine(t.topic, t.count, t.quarantined, moment(t.last_at, place, language)) for t in topics),
+        has_checkup=platform.checkup is not None,
+        examination=None if kept is None else examination(kept, shop, language),
+        plugin=plugin_panel(kept, has_checkup=platform.checkup is not None),
+        stranger_host=shop.stranger_host or "",
+        is_paused=shop.stranger_at is not None,
         may_change=ask.may(Permission.AUTOMATE),
         may_connect=ask.may(Permission.CONNECT),
     )

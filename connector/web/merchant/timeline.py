@@ -12,6 +12,7 @@ from connector.web.language import N_, translator
 from connector.web.phrases import CONVERTED_BY, reason_text
 
 ORDER_KNOWN_BY = N_("Known by %(by)s")
+CAPTURED = N_("Captured: the first news of this shopper arrived")
 Words = Callable[[str], str]
 
 
@@ -39,7 +40,13 @@ class _Raw:
 def timeline(found: Found, place: tzinfo, language: str) -> tuple[Event, ...]:
     """All that is known to have happened, the oldest first."""
     words = translator(language).gettext
-    raw = [*_checkout(found, words), *_versions(found, language), *_decisions(found, words), *_messages(found, words)]
+    raw = [
+        *_checkout(found, words),
+        *_captured(found, words),
+        *_versions(found, language),
+        *_decisions(found, words),
+        *_messages(found, words),
+    ]
     raw += _order(found, language)
     return tuple(
         Event(moment(one.at, place, language), one.text, one.detail, one.kind) for one in sorted(raw, key=lambda one: (one.at, one.rank))
@@ -55,6 +62,14 @@ def _checkout(found: Found, words: Words) -> Iterator[_Raw]:
     for at, text in (*ends, (row.deleted_at, N_("The store deleted the checkout"))):
         if at is not None:
             yield _Raw(at, 6, words(text))
+
+
+def _captured(found: Found, words: Words) -> Iterator[_Raw]:
+    """When we heard of it, which may be long after it began: the first delivery since then that names the person."""
+    heard = [one for one in found.deliveries if one.state == "applied" and one.received_at >= found.row.created_at]
+    if heard:
+        first = min(heard, key=lambda one: one.received_at)
+        yield _Raw(first.received_at, 1, words(CAPTURED), first.topic)
 
 
 def _versions(found: Found, language: str) -> Iterator[_Raw]:

@@ -15,6 +15,7 @@ TABLE = {
     ("GET", "/support"): EVERYBODY,
     ("POST", "/support"): EVERYBODY,
     ("GET", "/support/shops/{shop}"): EVERYBODY,
+    ("GET", "/support/shops/{shop}/connection"): EVERYBODY,
     ("GET", "/support/shops/{shop}/deliveries"): EVERYBODY,
     ("GET", "/support/privacy"): EVERYBODY,
     ("GET", "/support/shops/{shop}/privacy"): EVERYBODY,

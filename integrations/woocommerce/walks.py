@@ -1,0 +1,238 @@
+"""
+Going through a store's lists by pages without losing a record, while records change, appear and vanish.
+
+Page numbers shift when a record leaves its place. So a walk by time of change moves the instant forward after each page, and pages are
+counted only among records of one instant; each further page overlaps the one before by a record, which must still be in its place.
+Where a walk stands travels as an opaque text.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from connector.platforms import PayloadError, Rejected, TransientError
+from integrations.woocommerce import client
+from integrations.woocommerce.calling import Call
+from integrations.woocommerce.client import Listed
+from integrations.woocommerce.pace import MOST_RECORDS, pace_of
+from integrations.woocommerce.payloads import PLATFORM
+from integrations.woocommerce.values import instant
+
+OVERLAP = timedelta(minutes=1)
+"""A change is seen only when the store's request has ended, and its clock is not ours: so much earlier is asked for."""
+SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
+MOST_TRIES = 3
+
+
+class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    Where a walk stands: records changed after `after`, of which `seen` were passed, the last of them `last`.
+
+    `part`: which of several lists. `tries`: fruitless pages in a row. `offset`, `wary`: see `_clocks_went_back`.
+    """
+
+    part: str = ""
+    after: datetime | None = None
+    seen: int = 0
+    last: str = ""
+    tries: int = 0
+    offset: int | None = None
+    wary: datetime | None = None
+
+    def text(self) -> str:
+        """As a cursor."""
+        return msgspec.json.encode(self).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """
+    A list of a store. `key`: the field that names a record; `tells`: the one that says when it changed.
+
+    `is_exact`: records of the very instant that is asked for come too, and times go with a Z. `most`: so many on a page.
+    """
+
+    name: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    key: str = "id"
+    tells: str = "date_modified_gmt"
+    is_exact: bool = False
+    most: int = MOST_RECORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one page brought that was not seen yet, and where to go on; None after the last."""
+
+    records: list[msgspec.Raw]
+    ids: list[str]
+    place: Place | None
+    answered_at: datetime | None = None
+
+
+def place_of(cursor: str | None) -> Place:
+    """Where a cursor stands; the beginning without one. Raises Rejected for what is no cursor of ours."""
+    if cursor is None:
+        return Place()
+    try:
+        return msgspec.json.decode(cursor, type=Place)
+    except msgspec.DecodeError as error:
+        raise Rejected("a cursor that is none of ours", platform=PLATFORM, call="changes") from error
+
+
+def by_change(call: Call, source: Source, since: datetime | None, until: datetime | None, place: Place) -> Step:
+    """
+    Records changed at or after `since` (a minute more) and before `until`, oldest change first.
+
+    The filter is strictly greater and in whole seconds, so a second earlier is asked for; times go as UTC without a zone plus
+    `dates_are_gmt`: with a Z beside that flag, stores east of UTC miss records.
+    """
+    after = place.after or first_instant(source, since)
+    params = span(source, after, until)
+    found, fresh, is_last, place = _page(call, source, params, msgspec.structs.replace(place, after=after), _after_last)
+    times = [at for raw in fresh if (at := _told(raw, source.tells)) is not None]
+    newest = max(times, default=None)
+    if is_last or (until is not None and newest is not None and newest >= until):
+        return _step(found, fresh, None)
+    if newest is None:
+        return _step(found, fresh, place)
+    place = _clocks_went_back(place, fresh)
+    back = HOUR + SECOND if place.wary and newest < place.wary else timedelta(0) if source.is_exact else SECOND
+    if after is None or newest - back > after:
+        place = msgspec.structs.replace(place, after=newest - back, seen=0, last="", tries=0)
+    return _step(found, fresh, place)
+
+
+def first_instant(source: Source, since: datetime | None) -> datetime | None:
+    """From when on a store is asked for what changed at or after `since`."""
+    if since is None:
+        return None
+    return _floor(since) - OVERLAP - (timedelta(0) if source.is_exact else SECOND)
+
+
+def span(source: Source, after: datetime | None, until: datetime | None) -> dict[str, str]:
+    """The parameters for what changed in a span of time, oldest change first."""
+    if source.is_exact:
+        return {"modified_after": f"{after or datetime.fromtimestamp(0, UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    params = {"orderby": "modified", "order": "asc", "dates_are_gmt": "true"}
+    if after is not None:
+        params["modified_after"] = f"{after:%Y-%m-%dT%H:%M:%S}"
+    if until is not None:
+        params["modified_before"] = f"{_floor(until + SECOND - timedelta(microseconds=1)):%Y-%m-%dT%H:%M:%S}"
+    return params
+
+
+def by_id(call: Call, source: Source, place: Place) -> Step:
+    """All records of a list, by number: what was deleted for good, which nobody tells, is what is missing from it."""
+    found, fresh, is_last, place = _page(call, source, {"orderby": "id", "order": "asc"}, place, _beyond_last)
+    return _step(found, fresh, None if is_last else place)
+
+
+def newest_first(call: Call, source: Source, since: datetime, place: Place) -> Step:
+    """Customers who registered at or after `since` (a minute more): the only time by which they can be listed."""
+    found, fresh, is_last, place = _page(call, source, {"orderby": "registered_date", "order": "desc"}, place, _after_last)
+    is_past = any((at := _told(raw, "date_created_gmt")) is not None and at < _floor(since) - OVERLAP for raw in fresh)
+    return _step(found, fresh, None if is_last or is_past else place)
+
+
+def window(seen: int, most: int) -> tuple[int, int]:
+    """Size and number of a page that holds the last record seen and, among at most so many, as many new ones as can be."""
+    if seen == 0:
+        return most, 1
+    size = max(range(most, most // 2, -1), key=lambda size: ((seen - 1) // size + 1) * size - seen)
+    return size, (seen - 1) // size + 1
+
+
+def _page(
+    call: Call,
+    source: Source,
+    params: Mapping[str, str],
+    place: Place,
+    fresh_from: Callable[[Sequence[str], str], int | None],
+) -> tuple[Listed, list[msgspec.Raw], bool, Place]:
+    """
+    The page that follows `place`: all of it, what of it is new, whether it is the last, and the place behind it.
+
+    `fresh_from`: at which position of these numbers the new ones begin, None if that cannot be told: then some may have slipped
+    between two pages, and the walk steps back. Raises TransientError for a store that repeats its answers.
+    """
+    while True:
+        size, number = window(place.seen, min(source.most, pace_of(call.transport, call.access.domain).records))
+        asked = {**source.params, **params, "per_page": str(size), "page": str(number)}
+        found = client.list_records(call, source.name, source.path, asked, key=source.key)
+        is_last = number >= found.pages if found.pages is not None else len(found.ids) < size
+        first = fresh_from(found.ids, place.last) if place.last else 0
+        if first is None and number > 1 and place.tries < MOST_TRIES:
+            place = _back(place, (number - 1) * size, fresh_from)
+            continue
+        fresh = found.records[first or 0 :]
+        if not fresh and not is_last and place.tries >= MOST_TRIES - 1:
+            words = "the store answers every page alike: something there caches its REST API"
+            raise TransientError(words, platform=PLATFORM, call=source.name)
+        last = next((one for one in reversed(found.ids[first or 0 :]) if one), place.last)
+        tries = 0 if fresh else place.tries + 1
+        return found, fresh, is_last, msgspec.structs.replace(place, seen=number * size, last=last, tries=tries)
+
+
+def _after_last(ids: Sequence[str], last: str) -> int | None:
+    """Behind the last one seen, if that is still in its place."""
+    return ids.index(last) + 1 if last in ids else None
+
+
+def _beyond_last(ids: Sequence[str], last: str) -> int | None:
+    """Numbers only grow: new are the larger ones, and none is missing if a smaller one or the same stands before them."""
+    passed = [position for position, one in enumerate(ids) if one and int(one) <= int(last)]
+    return passed[-1] + 1 if passed else None
+
+
+def _back(place: Place, before: int, fresh_from: Callable[[Sequence[str], str], int | None]) -> Place:
+    """Numbers let a walk go back page by page; by time it begins its instant anew, since the record it knew stands elsewhere now."""
+    if fresh_from is _beyond_last:
+        return msgspec.structs.replace(place, seen=before)
+    return msgspec.structs.replace(place, seen=0, last="", tries=place.tries + 1)
+
+
+def _step(found: Listed, fresh: list[msgspec.Raw], place: Place | None) -> Step:
+    return Step(fresh, found.ids[len(found.ids) - len(fresh) :], place, found.answered_at)
+
+
+class _Dated(msgspec.Struct):
+    date_created_gmt: str | None = None
+    date_modified: str | None = None
+    date_modified_gmt: str | None = None
+    updated_at: str | None = None
+
+
+def _told(raw: msgspec.Raw, name: str) -> datetime | None:
+    """A time of a record; None if it makes no sense."""
+    try:
+        found: str | None = getattr(msgspec.json.decode(raw, type=_Dated), name)
+        return instant(found)
+    except (msgspec.DecodeError, PayloadError):
+        return None
+
+
+def _clocks_went_back(place: Place, fresh: Sequence[msgspec.Raw]) -> Place:
+    """
+    Notes when a store's clocks were put back.
+
+    WordPress sorts posts by site time: in that night an hour is there twice, and its records come mixed. Until two hours later the
+    instant moves forward only to an hour before the newest record, so that none is left behind.
+    """
+    offset, wary = place.offset, place.wary
+    for raw in fresh:
+        local, gmt = _told(raw, "date_modified"), _told(raw, "date_modified_gmt")
+        if local is None or gmt is None:
+            continue
+        now = round((local - gmt).total_seconds())
+        if offset is not None and now < offset and (wary is None or gmt >= wary):
+            wary = gmt + 2 * HOUR
+        offset = now
+    return msgspec.structs.replace(place, offset=offset, wary=wary)
+
+
+def _floor(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(microsecond=0)
