@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 PATHS := connector integrations webhooks sync tests
 
-.PHONY: install demo serve test bench chaos spec format lint types contracts
+.PHONY: install demo serve test bench chaos spec plugin format lint types contracts
 .DEFAULT_GOAL := install
 
 install: $(STAMP)
@@ -62,7 +62,7 @@ demo: install
 serve: install
 	@$(BIN)/connector serve $(ARGS)
 
-test: install chromium schema
+test: install chromium schema php
 	@$(BIN)/python -m tests.gate $(ARGS)
 
 bench: install wrk
@@ -73,9 +73,13 @@ chaos: install
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 # Which row of the specification is proven by which test. A failing test only shows in the table here.
-spec: install chromium schema
+spec: install chromium schema php
 	@$(BIN)/pytest -q -n 2 --no-header --spec-report; [ $$? -le 1 ]
 	@$(BIN)/python -m tests.spec
+
+# The companion plugin for WooCommerce as the file that a merchant uploads: dist/connector-carts.zip
+plugin: install
+	@$(BIN)/python -m integrations.woocommerce.companion dist
 
 format: install
 	@$(BIN)/ruff format $(PATHS)
@@ -104,6 +108,13 @@ chromium:
 		if [ -z "$$CHROMIUM" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
 		then apt-get update -q && apt-get install -qy chromium fonts-liberation; \
 		else echo "The tests of pages need Chromium: apt-get install chromium fonts-liberation, or CHROMIUM=/path/to/it" >&2; exit 1; fi; }
+
+# The companion plugin's own tests are PHP; Debian's PHPUnit brings the PHP that it needs.
+.PHONY: php
+php:
+	@{ command -v php && command -v phpunit; } >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -q && apt-get install -qy php-cli phpunit; \
+		else echo "The plugin's tests need PHP and PHPUnit 9: apt-get install php-cli phpunit" >&2; exit 1; fi; }
 
 # What Shopify publishes of its API comes in an npm package; the tests compare with it.
 .PHONY: schema

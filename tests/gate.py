@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 PATHS = ("connector", "integrations", "webhooks", "sync", "tests")
-PURE = "integrations/*/signature.py,integrations/*/mapping.py,connector/rules/*"
+PURE = "integrations/*/signature.py,integrations/*/mapping.py,integrations/*/carts.py,connector/rules/*"
 CASES = "tests/chaos/test_cases.py"
 STEPS: dict[str, tuple[str, ...]] = {
     "format": ("ruff", "format", "--check", *PATHS),

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.platforms import BadSignature
+from connector.platforms import Access, BadSignature, Rejected
+from integrations.transport import Transport
+from integrations.woocommerce.calling import Call
 from integrations.woocommerce.signature import is_ping, verify
+from integrations.woocommerce.subscriptions import subscribe
 
 SECRET = b"shopSecret123"
 BODY = b'{"id":4101}'
@@ -31,6 +34,25 @@ def test_a_known_signature_from_the_algorithm_itself_is_accepted() -> None:
 
 
 KNOWN = b"+wbv+C/m6WjPcpe6VvqPSIDBYrjaYU0IriDLrxSxsIQ="
+
+
+@pytest.mark.spec("C66")
+@pytest.mark.parametrize("body", ['{"name":"Crème & <b>été</b>"}'.encode(), b'{"a" : 1}\n', b'{"a":"\\u00e9\\/"}', b"{\xff}"])
+def test_c66_the_raw_bytes_are_what_is_signed(body: bytes) -> None:
+    assert verify(headers(body), body, [SECRET], "shop").topic == "order.updated"
+    for changed in (body + b" ", body.replace(b" ", b""), body.strip() + b"\r\n", body.replace(b"/", b"")):
+        if changed != body:
+            with pytest.raises(BadSignature):
+                verify(headers(body), changed, [SECRET], "shop")
+
+
+@pytest.mark.spec("C66")
+def test_c66_an_empty_secret_is_refused_and_ours_are_letters_and_digits_only() -> None:
+    with pytest.raises(BadSignature):
+        verify(headers(secret=b""), BODY, [b""], "shop")
+    for secret in ("", "a&b", "a<b", 'a"b', "a'b", "é", "a b"):
+        with pytest.raises(Rejected):
+            subscribe(Call(Transport(is_closed_world=True), Access(7, "galets.example", {})), "https://connector.example/", secret)
 
 
 def test_topics_are_read_in_lower_case() -> None:

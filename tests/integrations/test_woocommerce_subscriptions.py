@@ -97,13 +97,13 @@ def test_foreign_webhooks_are_left_alone_even_on_later_pages() -> None:
     store = WebhookStore()
     for _ in range(205):
         store.add("order.updated", "https://elsewhere.example/hook", "disabled")
-    store.add("product.updated", ADDRESS)
+    store.add("product.restored", ADDRESS)
     mine = store.add("order.updated")
     found = platform(store).subscribe(ACCESS, ADDRESS, "shopSecret123")
     assert found.present == ("order.updated",)
     assert mine in store.webhooks
     assert len([webhook for webhook in store.webhooks.values() if "elsewhere" in webhook["delivery_url"]]) == 205
-    assert ("product.updated", "active") in store.ours()
+    assert ("product.restored", "active") in store.ours()
 
 
 def test_a_second_webhook_of_the_same_topic_is_removed() -> None:
