@@ -147,13 +147,13 @@ _WAYS: Mapping[tuple[str, str], Phrase] = {
 _STATE: Mapping[tuple[str, str], Phrase] = {
     ("firewall", ""): Phrase(N_("None that we know of.")),
     ("firewall", "passing"): Phrase(N_("{found}: it lets us through.")),
-    ("clock", ""): Phrase(N_("It agrees with ours to {found} seconds.")),
+    ("clock", ""): Phrase(N_("It agrees with ours to {found} s.")),
     ("clock", "ahead"): Phrase(
-        N_("It is {found} seconds ahead of ours."),
+        N_("It is {found} s ahead of ours."),
         N_("Have your host set the server’s clock by network time; then delays and the order of events are right."),
     ),
     ("clock", "behind"): Phrase(
-        N_("It is {found} seconds behind ours."),
+        N_("It is {found} s behind ours."),
         N_("Have your host set the server’s clock by network time; then delays and the order of events are right."),
     ),
     ("woocommerce_version", ""): Phrase("{found}"),
@@ -167,9 +167,9 @@ _STATE: Mapping[tuple[str, str], Phrase] = {
     ("php_version", "old"): Phrase(
         N_("{found} is too old for Connector’s plugin, which needs 7.4."), N_("Choose a newer PHP in the settings of your hosting.")
     ),
-    ("cron", ""): Phrase(N_("They run: the oldest one that is due waits for {found} minutes.")),
+    ("cron", ""): Phrase(N_("They run: the oldest one that is due waits for {found} min.")),
     ("cron", "late"): Phrase(
-        N_("The oldest task that is due has been waiting for {found} minutes, and webhooks are such tasks."),
+        N_("The oldest task that is due has been waiting for {found} min, and webhooks are such tasks."),
         N_(
             "They run when somebody visits the site. Have your host call wp-cron.php every minute, and look under "
             "WooCommerce > Status > Scheduled Actions for one that fails."
@@ -180,13 +180,13 @@ _STATE: Mapping[tuple[str, str], Phrase] = {
         N_("Make sure that your host calls wp-cron.php every minute: webhooks go out no sooner."),
     ),
     ("cron", "disabled_late"): Phrase(
-        N_("WordPress does not run its tasks by itself (DISABLE_WP_CRON), and the oldest one has been waiting for {found} minutes."),
+        N_("WordPress does not run its tasks by itself (DISABLE_WP_CRON), and the oldest one has been waiting for {found} min."),
         N_("Have your host call wp-cron.php every minute: webhooks go out no sooner."),
     ),
-    ("lateness", ""): Phrase(N_("Half of the last {third} arrived within {first} minutes, the latest after {second} minutes.")),
+    ("lateness", ""): Phrase(N_("Half of the last {third} arrived within {first} min, the latest after {second} min.")),
     ("lateness", "late"): Phrase(
         N_(
-            "Half of the last {third} took more than {first} minutes, the latest {second} minutes. "
+            "Half of the last {third} took more than {first} min, the latest {second} min. "
             "Reminders are based on when things happened, not on when we heard of them."
         ),
         N_("The store sends its news when its scheduled tasks run. Have your host call wp-cron.php every minute."),

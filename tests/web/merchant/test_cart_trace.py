@@ -132,7 +132,7 @@ def test_late_news_show_as_late_and_count_by_when_things_happened(
         checks=json.dumps([{"code": found.code, "verdict": found.verdict.value, "found": list(found.found), "cause": found.cause}]),
     )
     page = plain(client.get(f"/app/shops/{shop_public_id(parts, woo_shop)}/connection").text)
-    assert "Half of the last 3 took more than 50 minutes, the latest 94 minutes." in page
+    assert "Half of the last 3 took more than 50 min, the latest 94 min." in page
     assert "Reminders are based on when things happened, not on when we heard of them." in page
 
 
