@@ -104,7 +104,7 @@ def check_site(context: DeliveryContext, address: Text) -> None:
         host = (urlsplit(text(address) or "").hostname or "").lower()
     except ValueError:
         return
-    if host and context.shop_hosts and host not in context.shop_hosts:
+    if host and context.shop_hosts and host not in {known.partition(":")[0] for known in context.shop_hosts}:
         raise OtherSite("the record is another site's", platform=PLATFORM, host=host)
 
 

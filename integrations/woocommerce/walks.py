@@ -24,13 +24,15 @@ OVERLAP = timedelta(minutes=1)
 """A change is seen only when the store's request has ended, and its clock is not ours: so much earlier is asked for."""
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 MOST_TRIES = 3
+MOST_RESTARTS = 50
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     """
     Where a walk stands: records changed after `after`, of which `seen` were passed, the last of them `last`.
 
-    `part`: which of several lists. `tries`: fruitless pages in a row. `offset`, `wary`: see `_clocks_went_back`.
+    `part`: which of several lists. `tries`: fruitless pages in a row. `first`: what the first page of this instant began with;
+    `restarts`: how often it was begun anew. `offset`, `wary`: see `_clocks_went_back`.
     """
 
     part: str = ""
@@ -38,6 +40,8 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     seen: int = 0
     last: str = ""
     tries: int = 0
+    first: str = ""
+    restarts: int = 0
     offset: int | None = None
     wary: datetime | None = None
 
@@ -92,7 +96,7 @@ def by_change(call: Call, source: Source, since: datetime | None, until: datetim
     """
     after = place.after or first_instant(source, since)
     params = span(source, after, until)
-    found, fresh, is_last, place = _page(call, source, params, msgspec.structs.replace(place, after=after), _after_last)
+    found, fresh, is_last, place = _page(call, source, params, msgspec.structs.replace(place, after=after), _in_its_place)
     times = [at for raw in fresh if (at := _told(raw, source.tells)) is not None]
     newest = max(times, default=None)
     if is_last or (until is not None and newest is not None and newest >= until):
@@ -102,7 +106,7 @@ def by_change(call: Call, source: Source, since: datetime | None, until: datetim
     place = _clocks_went_back(place, fresh)
     back = HOUR + SECOND if place.wary and newest < place.wary else timedelta(0) if source.is_exact else SECOND
     if after is None or newest - back > after:
-        place = msgspec.structs.replace(place, after=newest - back, seen=0, last="", tries=0)
+        place = msgspec.structs.replace(place, after=newest - back, seen=0, last="", tries=0, first="", restarts=0)
     return _step(found, fresh, place)
 
 
@@ -151,20 +155,23 @@ def _page(
     source: Source,
     params: Mapping[str, str],
     place: Place,
-    fresh_from: Callable[[Sequence[str], str], int | None],
+    fresh_from: Callable[[Sequence[str], str, int], int | None],
 ) -> tuple[Listed, list[msgspec.Raw], bool, Place]:
     """
     The page that follows `place`: all of it, what of it is new, whether it is the last, and the place behind it.
 
-    `fresh_from`: at which position of these numbers the new ones begin, None if that cannot be told: then some may have slipped
-    between two pages, and the walk steps back. Raises TransientError for a store that repeats its answers.
+    `fresh_from`: at which position of these numbers the new ones begin, by the last one seen and where it should stand; None if that
+    cannot be told: then some may have slipped between two pages, and the walk steps back. Raises TransientError for a store that
+    repeats its answers, or changes faster than it can be read.
     """
     while True:
         size, number = window(place.seen, min(source.most, pace_of(call.transport, call.access.domain).records))
         asked = {**source.params, **params, "per_page": str(size), "page": str(number)}
         found = client.list_records(call, source.name, source.path, asked, key=source.key)
         is_last = number >= found.pages if found.pages is not None else len(found.ids) < size
-        first = fresh_from(found.ids, place.last) if place.last else 0
+        first = fresh_from(found.ids, place.last, place.seen - 1 - (number - 1) * size) if place.last else 0
+        if number > 1 and found.ids[:1] == [place.first]:
+            first = len(found.ids)
         if first is None and number > 1 and place.tries < MOST_TRIES:
             place = _back(place, (number - 1) * size, fresh_from)
             continue
@@ -174,25 +181,34 @@ def _page(
             raise TransientError(words, platform=PLATFORM, call=source.name)
         last = next((one for one in reversed(found.ids[first or 0 :]) if one), place.last)
         tries = 0 if fresh else place.tries + 1
-        return found, fresh, is_last, msgspec.structs.replace(place, seen=number * size, last=last, tries=tries)
+        begins = next(iter(found.ids), "") if number == 1 else place.first
+        return found, fresh, is_last, msgspec.structs.replace(place, seen=number * size, last=last, tries=tries, first=begins)
 
 
-def _after_last(ids: Sequence[str], last: str) -> int | None:
-    """Behind the last one seen, if that is still in its place."""
+def _after_last(ids: Sequence[str], last: str, _: int) -> int | None:
+    """Behind the last one seen, wherever newer ones before it have moved it."""
     return ids.index(last) + 1 if last in ids else None
 
 
-def _beyond_last(ids: Sequence[str], last: str) -> int | None:
+def _in_its_place(ids: Sequence[str], last: str, place: int) -> int | None:
+    """Behind the last one seen. Others may have left their places before it; one that stands later has changed itself and gone there."""
+    position = ids.index(last) if last in ids else None
+    return position + 1 if position is not None and position <= place else None
+
+
+def _beyond_last(ids: Sequence[str], last: str, _: int) -> int | None:
     """Numbers only grow: new are the larger ones, and none is missing if a smaller one or the same stands before them."""
     passed = [position for position, one in enumerate(ids) if one and int(one) <= int(last)]
     return passed[-1] + 1 if passed else None
 
 
-def _back(place: Place, before: int, fresh_from: Callable[[Sequence[str], str], int | None]) -> Place:
+def _back(place: Place, before: int, fresh_from: Callable[[Sequence[str], str, int], int | None]) -> Place:
     """Numbers let a walk go back page by page; by time it begins its instant anew, since the record it knew stands elsewhere now."""
     if fresh_from is _beyond_last:
         return msgspec.structs.replace(place, seen=before)
-    return msgspec.structs.replace(place, seen=0, last="", tries=place.tries + 1)
+    if place.restarts >= MOST_RESTARTS:
+        raise TransientError("the store changes faster than it can be read", platform=PLATFORM, call="changes")
+    return msgspec.structs.replace(place, seen=0, last="", tries=place.tries + 1, restarts=place.restarts + 1)
 
 
 def _step(found: Listed, fresh: list[msgspec.Raw], place: Place | None) -> Step:

@@ -77,7 +77,9 @@ def test_own_payloads_are_all_fed_and_repeated_without_effect(settings: Settings
 
 
 def test_each_kind_of_file_is_told_apart(tmp_path: Path, settings: Settings) -> None:
-    order = (PAYLOADS / "woocommerce" / "order_created__processing_cash_on_delivery.json").read_text()
+    order = (
+        (PAYLOADS / "woocommerce" / "order_created__processing_cash_on_delivery.json").read_text().replace("galets.example", "feed.test")
+    )
     gone = json.dumps({"code": "woocommerce_rest_shop_order_invalid_id", "message": "Invalid ID.", "data": {"status": 404}})
     exchange(tmp_path / "1.json", "order.created", order)
     exchange(tmp_path / "2.json", "order.updated", gone)

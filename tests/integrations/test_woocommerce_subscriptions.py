@@ -1,16 +1,25 @@
 """WooCommerce webhooks made and healed, against a small store kept in memory."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
 import pytest
 
+from connector.config import Settings
 from connector.platforms import Rejected, TransientError
+from integrations.transport import Transport
+from integrations.woocommerce.adapter import WooCommercePlatform
 from integrations.woocommerce.subscriptions import TOPICS
-from tests.integrations.test_woocommerce_client import ACCESS, platform, rest_error
+from tests.integrations.woo_kit import ACCESS, rest_error
 
 ADDRESS = "https://connector.example/webhooks/woocommerce/shop-seven"
+
+
+def platform(store: Callable[[httpx2.Request], httpx2.Response]) -> WooCommercePlatform:
+    """The adapter with this store."""
+    return WooCommercePlatform(Transport(inner=httpx2.MockTransport(store)), Settings(_env_file=None))
 
 
 class WebhookStore:
@@ -52,9 +61,9 @@ class WebhookStore:
                 return httpx2.Response(502, content=b"<html>")
             return httpx2.Response(201, json=self.webhooks[number])
         if params.get("force") != "true":
-            return httpx2.Response(501, json=rest_error("woocommerce_rest_trash_not_supported", "no bin", 501))
+            return rest_error("woocommerce_rest_trash_not_supported", 501, "no bin")
         if int(tail) not in self.webhooks:
-            return httpx2.Response(404, json=rest_error("woocommerce_rest_shop_webhook_invalid_id", "Invalid ID.", 404))
+            return rest_error("woocommerce_rest_shop_webhook_invalid_id", 404, "Invalid ID.")
         return httpx2.Response(200, json=self.webhooks.pop(int(tail)))
 
     def ours(self) -> list[tuple[str, str]]:

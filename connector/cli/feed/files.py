@@ -20,7 +20,7 @@ from typing import Any
 NAMESPACE = uuid.UUID("6f0e4c52-6d0b-5a0e-9a57-1f5f6d2f8c11")
 OWN_TOPICS = {
     "shopify": ("app", "bulk_operations", "carts", "checkouts", "customers", "discounts", "orders", "products", "shop"),
-    "woocommerce": ("coupon", "customer", "order", "product"),
+    "woocommerce": ("action", "coupon", "customer", "order", "product"),
 }
 HOP_BY_HOP = ("host", "connection", "content-length", "accept-encoding")
 SEPARATOR = {"shopify": "/", "woocommerce": "."}

@@ -29,7 +29,7 @@ from integrations.sandbox.servers import LocalServer
 DATABASE = "connector_feed"
 SHOPIFY_SHOP = "recorded-shop.myshopify.com"
 LEAVING_SHOP = "leaving-shop.myshopify.com"
-WOO_SHOP = "recorded.test"
+WOO_SHOP = "galets.example"
 WOO_SECRET = "sandboxFeedSecret0123456789"  # noqa: S105 - a published test value
 CREDENTIALS = {"access_token": "fed", "expires_at": "9999-01-01T00:00:00+00:00", "consumer_key": "ck_fed", "consumer_secret": "cs_fed"}
 WAIT_SECONDS = 60.0
