@@ -129,7 +129,8 @@ def test_a_shopify_cart_brings_every_field_to_our_rows(services: Services, shopi
 
 @pytest.mark.spec("AC-46", "AC-50", "AC-52", "AC-54", "AC-55", "AC-56", "AC-58", "AC-60", "AC-61")
 def test_a_woocommerce_draft_brings_every_field_to_our_rows(services: Services, woo_shop: TestShop) -> None:
-    body = json.loads((PAYLOADS / "woocommerce" / "order_updated__draft_contact_typed.json").read_bytes())
+    raw = (PAYLOADS / "woocommerce" / "order_updated__draft_contact_typed.json").read_text()
+    body = json.loads(raw.replace("galets.example", woo_shop.domain))
     stamp = datetime.now(UTC).replace(microsecond=0, tzinfo=None).isoformat()
     body |= {"date_created_gmt": stamp, "date_modified_gmt": stamp}
     body["billing"]["company"] = "Moulin & Fils"
