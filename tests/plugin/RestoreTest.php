@@ -11,6 +11,7 @@ class RestoreTest extends RestoreCase {
 
 	/**
 	 * @group C29
+	 * @group SQ-03
 	 */
 	public function test_a_link_fills_the_cart_of_a_device_that_has_no_cookie(): void {
 		WC()->cart->add_to_cart( 36, 2 );
