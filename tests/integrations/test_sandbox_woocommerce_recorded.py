@@ -9,10 +9,8 @@ import pytest
 
 from integrations.sandbox.woocommerce_store import Contact
 from integrations.sandbox.woocommerce_twin import WooCommerceTwin
+from tests.integrations.recorded_kit import STORE, keys
 from tests.integrations.sandbox_app import Clock, PlayedApp, install_woocommerce, played, recorded, reset_woocommerce, sent, subscribe
-
-STORE = "https://boutique.test"
-ADDRESS = {"first_name": "Aurélie", "last_name": "Fontaine", "email": "aurelie@example.net", "phone": "06 45 67 89 01", "country": "FR"}
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +34,6 @@ def app(running: PlayedApp, clock: Clock) -> Iterator[PlayedApp]:
 @pytest.fixture
 def shop(app: PlayedApp) -> WooCommerceTwin:
     return app.world.woocommerce
-
-
-def keys(value: object) -> object:
-    """The nested keys of a body; a list is as its first item is."""
-    if isinstance(value, dict):
-        return {key: keys(item) for key, item in value.items() if key not in {"_links", "meta_data"}}
-    return [keys(value[0])] if isinstance(value, list) and value else None
 
 
 ERRORS = (
