@@ -96,7 +96,7 @@ def listen(services: Services, shop_id: int) -> None:
             # Its webhooks are listed: those that were taken away or switched off tell nothing, and are made anew first.
             _mend(services, shop_id, look)
         else:
-            is_silent = look.until > look.since and _compare(services, shop_id, look, _read_changes(services, shop_id, look))
+            is_silent = look.until > look.since and _find_silence(services, shop_id, look)
             with services.db.transaction(shop=shop_id) as session:
                 is_due = is_silent or look.is_check_due or topic_health.has_stale_fallbacks(session, shop_id)
             if is_due:
@@ -112,27 +112,35 @@ def listen(services: Services, shop_id: int) -> None:
         topic_health.note_listened(session, shop_id, look.until)
 
 
+def _find_silence(services: Services, shop_id: int, look: Look) -> bool:
+    """Whether a topic kept silent; what it should have told is read."""
+    told = _read_changes(services, shop_id, look)
+    unheard = _compare(services, shop_id, look, told)
+    _have_read(services, shop_id, unheard, told)
+    return bool(unheard)
+
+
 def _mend(services: Services, shop_id: int, look: Look) -> None:
     """
-    Have a shop's webhooks in order, and read what was not told; of topics that were off, all up to now.
+    Have a shop's webhooks in order, and read what we know less of than the store: if some were off, up to now.
 
     Such a store sends everything once: a delivery that got lost alone shows only in what we keep.
     """
-    off = frozenset(subscribe_shop(services, shop_id).created)
+    was_off = bool(subscribe_shop(services, shop_id).created)
     if look.until <= look.since:
         return
     told = _read_changes(services, shop_id, look)
-    _compare(services, shop_id, look, told, off)
+    _compare(services, shop_id, look, told)
+    versions = told.versions
+    if was_off:
+        with services.db.transaction(shop=shop_id) as session:
+            now = app_now(session)
+        versions = versions + _read_changes(services, shop_id, replace(look, since=look.until, until=now)).versions
     with services.db.transaction(shop=shop_id) as session:
-        lost = behind(session, shop_id, told.versions)
+        lost = behind(session, shop_id, versions)
         if wanted.want(session, shop_id, lost):
             log.info("listening.behind", shop_id=shop_id, records=len(lost))
             wake_after_commit(session, Job.REREAD.value, shop_id)
-    if off:
-        with services.db.transaction(shop=shop_id) as session:
-            now = app_now(session)
-        late = _read_changes(services, shop_id, replace(look, since=look.until, until=now))
-        _have_read(services, shop_id, [topics for topics in late.newest if topics & off], late)
 
 
 def subscribe_shop(services: Services, shop_id: int, actor: Actor = SYSTEM) -> Subscriptions:
@@ -180,7 +188,11 @@ def _look(services: Services, shop_id: int) -> Look | None:
     """What is to be compared now; None if that shop is not listened to, or was a moment ago."""
     with services.db.transaction(shop=shop_id) as session:
         shop, now = shops.get_shop(session, shop_id), app_now(session)
-        strangers.tell_if_stuck(session, services.vault, shop)
+        if shop.stranger_at is not None:
+            # However often the store did not say who it is: what is paused must not stay so once it does.
+            strangers.tell_if_stuck(session, services.vault, shop)
+            wanted.want(session, shop_id, [(Resource.SHOP, str(shop_id))])
+            wake_after_commit(session, Job.REREAD.value, shop_id)
     platform = services.platforms[shop.platform]
     if shop.state != "connected" or platform.reads is None:
         return None
@@ -238,12 +250,8 @@ def _page(look: Look, kind: Resource, cursor: str | None, access: Access) -> Pag
     return look.reads.changes(access, kind, look.since, look.until, cursor)
 
 
-def _compare(services: Services, shop_id: int, look: Look, told: Told, off: frozenset[str] = frozenset()) -> bool:
-    """
-    Write down which topics were heard and which were not, and have read what was not told; true if something was not.
-
-    Of topics that were `off` nobody knows what they would have told, whatever was heard of them.
-    """
+def _compare(services: Services, shop_id: int, look: Look, told: Told) -> list[frozenset[str]]:
+    """Write down which topics were heard and which were not; returns those of which none was heard that should have been."""
     with services.db.transaction(shop=shop_id) as session:
         heard = topic_health.last_heard(session, shop_id, look.since - SKEW)
         unheard = [topics for topics, at in told.newest.items() if not any(heard.get(topic, LONG_AGO) >= at - SKEW for topic in topics)]
@@ -254,16 +262,14 @@ def _compare(services: Services, shop_id: int, look: Look, told: Told, off: froz
         log.error("topic.silent", shop_id=shop_id, platform=look.platform.name, topic=topic)
     for topic in spoken:
         log.info("topic.heard_again", shop_id=shop_id, platform=look.platform.name, topic=topic)
-    _have_read(services, shop_id, [*unheard, *(topics for topics in told.newest if topics & off)], told)
-    return bool(unheard)
+    return unheard
 
 
-def _have_read(services: Services, shop_id: int, missed: Sequence[frozenset[str]], told: Told) -> None:
-    """Have the records behind these topics read. A checkout only where the store can be asked for it by the id we keep it by."""
-    records = {record for topics in missed for record in told.records[topics]}
+def _have_read(services: Services, shop_id: int, unheard: Sequence[frozenset[str]], told: Told) -> None:
+    """Have the records behind these topics read; not checkouts, which are listed under other ids than they are told by."""
     with services.db.transaction(shop=shop_id) as session:
-        by_token = services.platforms[shops.get_shop(session, shop_id).platform].can.registers_webhooks
-        if wanted.want(session, shop_id, {record for record in records if by_token or record[0] is not Resource.CHECKOUT}):
+        missed = {record for topics in unheard for record in told.records[topics] if record[0] is not Resource.CHECKOUT}
+        if wanted.want(session, shop_id, missed):
             wake_after_commit(session, Job.REREAD.value, shop_id)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from connector.canonical import ShopProfile
 from connector.platforms import Access, TransientError
 from connector.store import clock, shops, strangers
-from sync import rereads
+from sync import listening, rereads
 from tests.conftest import profile
 from tests.fake_sender import FakeSender
 from tests.sync.bodies import WOO_DOMAIN, gmt, woo_cart, woo_order
@@ -110,6 +110,24 @@ def test_c76_a_store_that_moved_sends_nothing_until_it_is_connected_again(woo: W
         assert not strangers.tell_if_stuck(session, woo.services.vault, shops.get_shop(session, woo.shop.id)), "they are told once"
     (notice,) = woo.rows("select cause, detail from notices")
     assert (notice["cause"], notice["detail"]) == ("suspended", COPY)
+
+
+@pytest.mark.spec("C76")
+def test_c76_sending_goes_on_once_a_store_that_was_away_for_long_says_who_it_is(woo: World, sender: FakeSender, who: StoreWho) -> None:
+    """A reading is given up after ten tries; what is paused must not stay so for that."""
+    queued(woo)
+    from_copy(woo, 61)
+    who.error = TransientError("no answer", platform="woocommerce", call="index")
+    for _ in range(12):
+        reread(woo)
+        woo.go_to(woo.now() + timedelta(hours=2))
+    assert stranger(woo) == (COPY, True)
+    who.error = None
+    reread(woo)
+    listening.listen(woo.services, woo.shop.id)
+    reread(woo)
+    assert stranger(woo) == (COPY, False)
+    assert woo.send() == 1
 
 
 def test_another_name_of_the_same_store_is_learnt_and_what_came_under_it_is_used(woo: World, who: StoreWho) -> None:
