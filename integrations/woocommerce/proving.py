@@ -6,6 +6,7 @@ A web server may take the Authorization header away; then the keys go as paramet
 
 import time
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from connector.canonical import ShopProfile
 from connector.checkups import Check, Verdict
 from connector.hindrances import InstallHindered
-from connector.platforms import Access, AccessLost, InstallRefused, NotPermitted, PlatformError, Rejected
+from connector.platforms import Access, AccessLost, InstallRefused, NotPermitted, PlatformError, Rejected, TransientError
 from integrations.connecting import until
 from integrations.transport import AddressRefused, Answer, LedAstrayError, Transport, UntrustedError, decode, redirect_target
 from integrations.woocommerce.calling import HEADER, OAUTH, QUERY, Call, ask, check, error_of
@@ -97,9 +98,21 @@ def prove(transport: Transport, domain: str, scheme: str, keys: tuple[str, str])
         if found.verdict is not Verdict.BAD:
             check(answer, WRITING)
         raise hindered(found, answer.status)
-    # A page with a 200 is nobody's leave to write.
-    decode(answer, msgspec.Raw, platform=PLATFORM, call=WRITING)
+    _raise_unless_done(answer)
     return call.access.credentials, profile
+
+
+def _raise_unless_done(answer: Answer) -> None:
+    """
+    A page with a 200, or another server's JSON, is nobody's leave to write. Raises TransientError.
+
+    A batch of nothing is answered with nothing: `[]` (seen on 10.5.3, 10.9.4 and 11.0.1), or empty lists by name.
+    """
+    done: Any = decode(answer, object, platform=PLATFORM, call=WRITING)
+    lists = list(done.values()) if isinstance(done, dict) and {"create"} <= done.keys() <= {"create", "update", "delete"} else [done]
+    if any(one != [] for one in lists):
+        words = "unreadable answer: nothing was to be done, and something else was told"
+        raise TransientError(words, platform=PLATFORM, call=WRITING, status=answer.status)
 
 
 def hindered(found: Check, status: int | None = None) -> InstallHindered:

@@ -249,3 +249,18 @@ def test_a_store_without_https_signs_each_call_and_only_in_the_sandbox() -> None
     call = Call(Transport(inner=httpx2.MockTransport(store)), Access(7, "galets.example", found.credentials))
     with pytest.raises(Rejected, match="only https"):
         client.list_webhooks(call)
+
+
+@pytest.mark.parametrize("body", [{"create": []}, {"create": [], "update": [], "delete": []}, []])
+def test_nothing_done_in_any_words_shows_that_the_keys_may_write(body: object) -> None:
+    store = Store()
+    store.failing[WRITE] = httpx2.Response(200, json=body)
+    assert finish(store).credentials["auth"] == "header"
+
+
+@pytest.mark.parametrize("body", [{}, {"ok": True}, {"create": [{"id": 7}]}, [1], "done", 0, None, {"create": None}])
+def test_another_servers_json_is_nobodys_leave_to_write(body: object) -> None:
+    store = Store()
+    store.failing[WRITE] = httpx2.Response(200, json=body)
+    with pytest.raises(TransientError):
+        finish(store)
