@@ -214,8 +214,9 @@ class Order:
     """
     A placed purchase; unpaid ones paid offline count (SW-10), WooCommerce drafts, pending and failed ones do not reach here.
 
-    `placed_at` is the instant of placing as near as this version of the record tells; over several versions the
-    earliest counts. `is_test` orders never trigger anything.
+    `placed_at` is the instant of placing as near as this version of the record tells, `paid_at` that of the payment, None while it is
+    not paid; over several versions the earliest counts. `refunded_total`: what was given back so far, None where that is not told.
+    `is_disputed`: whether a chargeback is open or lost, None where that is not told. `is_test` orders never trigger anything.
     """
 
     platform_id: str
@@ -245,6 +246,9 @@ class Order:
     cancelled_at: datetime | None = None
     is_test: bool = False
     triggered_at: datetime | None = None
+    paid_at: datetime | None = None
+    refunded_total: Decimal | None = None
+    is_disputed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +284,15 @@ class CustomerMerged:
     at: datetime
     kept_id: str
     merged_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeChanged:
+    """Whether an order's payment is disputed by a chargeback that is open or lost, as of `at`; the order itself says nothing of it."""
+
+    order_id: str
+    is_disputed: bool
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,12 +357,18 @@ class ShopRedacted:
 
 Record = Checkout | Order | Customer | Product
 PrivacyRequest = DataRequested | PersonRedacted | ShopRedacted
-Event = Record | Removed | Uninstalled | ConsentChanged | CustomerMerged | Stale | StockMoved | ScopesChanged | PrivacyRequest
+Event = (
+    Record | Removed | Uninstalled | ConsentChanged | CustomerMerged | DisputeChanged | Stale | StockMoved | ScopesChanged | PrivacyRequest
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ShopProfile:
-    """What a platform says of a shop. `contact_email` and `address` go into message footers; `language` is BCP 47."""
+    """
+    What a platform says of a shop. `contact_email` and `address` go into message footers; `language` is BCP 47.
+
+    `is_open`: whether any shopper can enter the store, or it is behind a password or "coming soon"; None where that is not told.
+    """
 
     name: str
     currency: str
@@ -362,6 +381,7 @@ class ShopProfile:
     address: str | None = None
     taxes_included: bool = False
     hosts: tuple[str, ...] = field(default=())
+    is_open: bool | None = None
 
 
 Headers = Mapping[bytes, bytes]

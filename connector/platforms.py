@@ -13,76 +13,41 @@ from connector.canonical import Event, Headers, Order, Product, Resource, ShopPr
 from connector.capabilities import Capabilities
 from connector.checkups import Check
 from connector.codes import CodeState, DiscountCode, IssuedCodes
-from connector.errors import ConnectorError
+from connector.platform_errors import (
+    AccessLost,
+    BadSignature,
+    CodeTaken,
+    Gone,
+    InstallRefused,
+    NotPermitted,
+    OtherSite,
+    PayloadError,
+    PlatformError,
+    Rejected,
+    ShopClosed,
+    ThrottledError,
+    TransientError,
+)
 from connector.reading import Change, Count, Export, LineNow, Page
 
+__all__ = (
+    "AccessLost",
+    "BadSignature",
+    "CodeTaken",
+    "Gone",
+    "InstallRefused",
+    "NotPermitted",
+    "OtherSite",
+    "PayloadError",
+    "PlatformError",
+    "Rejected",
+    "ShopClosed",
+    "ThrottledError",
+    "TransientError",
+)
+"""The errors, which stand beside for the size of this module only; all else here is offered too."""
+
 PlatformName = Literal["shopify", "woocommerce"]
-
-
-class PlatformError(ConnectorError):
-    """Something went wrong with a platform. Carries platform, call and status; never a token or personal data."""
-
-    def __init__(self, message: str, *, platform: str, call: str = "", status: int | None = None) -> None:
-        super().__init__(message)
-        self.platform = platform
-        self.call = call
-        self.status = status
-
-
-class TransientError(PlatformError):
-    """The same call may succeed later: time-outs, 5xx, HTML instead of JSON, a truncated answer."""
-
-
-class ThrottledError(TransientError):
-    """Too many calls; `retry_after` says how many seconds the platform asks us to wait."""
-
-    def __init__(self, message: str, *, platform: str, retry_after: float, call: str = "", status: int | None = None) -> None:
-        super().__init__(message, platform=platform, call=call, status=status)
-        self.retry_after = retry_after
-
-
-class AccessLost(PlatformError):
-    """Our credentials are dead: mark the shop, stop politely, tell the merchant."""
-
-
-class NotPermitted(PlatformError):
-    """A field or scope is withheld: keep the rest and record it."""
-
-
-class Rejected(PlatformError):
-    """The platform understood and refuses for good; the message keeps its words."""
-
-
-class Gone(PlatformError):
-    """The record asked for does not exist any more."""
-
-
-class PayloadError(PlatformError):
-    """An authentic body that makes no sense: quarantine it. `reason` is a short stable word for counting."""
-
-    def __init__(self, message: str, *, platform: str, reason: str = "payload") -> None:
-        super().__init__(message, platform=platform, call="parse")
-        self.reason = reason
-
-
-class OtherSite(PayloadError):
-    """An authentic body of another site (`host`) than the shop's: a copy of the store has its keys, and so has one that moved."""
-
-    def __init__(self, message: str, *, platform: str, host: str) -> None:
-        super().__init__(message, platform=platform, reason="other_site")
-        self.host = host
-
-
-class CodeTaken(Rejected):
-    """Another discount of the store has this code already; letter case does not tell codes apart."""
-
-
-class BadSignature(PlatformError):
-    """A request that the platform did not sign: answer 401, keep nothing."""
-
-
-class InstallRefused(PlatformError):
-    """An install that must not go on: wrong state, forged callback, missing permission. The message is for the merchant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +217,28 @@ class Codes(Protocol):
 
     def delete_code(self, access: Access, platform_id: str) -> None:
         """Take the discount away; one that is gone already is fine."""
+        ...
+
+    def withdraw_codes(self, access: Access, platform_id: str, codes: Sequence[str]) -> None:
+        """
+        From now on the store refuses these codes, which `issue_codes` gave a discount; its others go on. Twice is fine, so is gone.
+        """
+        ...
+
+    def restore_codes(self, access: Access, platform_id: str, codes: Sequence[str]) -> IssuedCodes:
+        """Undo `withdraw_codes`. Raises Gone."""
+        ...
+
+    def clear_codes(self, access: Access, platform_id: str, codes: Sequence[str]) -> tuple[str, ...]:
+        """
+        Take those of these codes of a discount that nobody used out of the store; returns those that are not there any more.
+
+        What was used stays, as a record. The discount itself, and its other codes, stay too.
+        """
+        ...
+
+    def use_url(self, shop_url: str, code: str) -> str | None:
+        """An address of the store that applies the code, None where the platform has no such thing."""
         ...
 
 

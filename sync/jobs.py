@@ -15,6 +15,9 @@ class Job(StrEnum):
     LISTEN = "listen"
     ERASE = "erase_people"
     REREAD = "reread_records"
+    OFFERS = "tend_offers"
+    OFFER_CODES = "make_codes"
+    OFFER_MAILS = "send_offers"
 
 
 class Queue(StrEnum):
@@ -36,6 +39,9 @@ QUEUE_OF = {
     Job.LISTEN: Queue.STORES,
     Job.ERASE: Queue.STORES,
     Job.REREAD: Queue.STORES,
+    Job.OFFERS: Queue.INBOUND,
+    Job.OFFER_CODES: Queue.STORES,
+    Job.OFFER_MAILS: Queue.OUTBOUND,
     Job.SEND: Queue.OUTBOUND,
     Job.POST: Queue.OUTBOUND,
 }

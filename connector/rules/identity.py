@@ -67,3 +67,14 @@ def _read_email(text: str) -> str | None:
     if local.startswith(".") or local.endswith(".") or ".." in local or not _HOST.fullmatch(host):
         return None
     return text
+
+
+def fold_email(email: str) -> str:
+    """
+    One form for the aliases of an address: without `+tag`, and for Google's mail without dots. To compare people, never to write to.
+    """
+    local, _, host = email.strip().lower().rpartition("@")
+    local = local.partition("+")[0] or local
+    if host in ("gmail.com", "googlemail.com"):
+        local, host = local.replace(".", "") or local, "gmail.com"
+    return f"{local}@{host}"

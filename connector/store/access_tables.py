@@ -131,7 +131,7 @@ class NoticeRow(SQLModel, table=True):
 
     __tablename__ = "notices"
     __table_args__ = (
-        columns.one_of("cause", "needs_sign_in", "suspended", "gap_found", "data_request_ready"),
+        columns.one_of("cause", "needs_sign_in", "suspended", "gap_found", "data_request_ready", "offer_suspended", "offer_ending"),
         Index("ix_notices_open", "account_id", "cause", "cause_key", unique=True, postgresql_where=text("settled_at is null")),
     )
     id: int | None = columns.key()

@@ -29,6 +29,7 @@ class ShopRow(SQLModel, table=True):
     One merchant's installed store, with sealed credentials.
 
     `stranger_host`: another address that spoke in its name last, a copy of the store or the store after a move, and when.
+    `storefront`: whether shoppers can buy there, as it was when `profile_read_at` it was asked last.
     """
 
     __tablename__ = "shops"
@@ -36,6 +37,7 @@ class ShopRow(SQLModel, table=True):
         UniqueConstraint("platform", "domain"),
         columns.one_of("state", "connected", "needs_sign_in", "uninstalled"),
         columns.one_of("activity_clock", "activity", "addition"),
+        columns.one_of("storefront", "open", "password", "frozen"),
         CheckConstraint("threshold_minutes between 20 and 2880", name="threshold"),
     )
     id: int | None = columns.key()
@@ -66,6 +68,8 @@ class ShopRow(SQLModel, table=True):
     listened_at: datetime | None = None
     stranger_host: str | None = None
     stranger_at: datetime | None = None
+    storefront: str = Field(default="open", sa_column_kwargs={"server_default": "open"})
+    profile_read_at: datetime | None = None
     threshold_minutes: int = 60
     activity_clock: str = "activity"
     installed_at: datetime
@@ -304,7 +308,11 @@ class CheckoutVersionRow(SQLModel, table=True):
 
 
 class OrderRow(SQLModel, table=True):
-    """A placed purchase; `placed_at` is the earliest that any version told."""
+    """
+    A placed purchase; `placed_at` and `paid_at` are the earliest that any version told.
+
+    `is_disputed`: a chargeback is open or lost, as somebody said who knew at `disputed_at`.
+    """
 
     __tablename__ = "orders"
     __table_args__ = (
@@ -315,6 +323,7 @@ class OrderRow(SQLModel, table=True):
         columns.known("email_norm"),
         columns.known("customer_platform_id"),
         columns.known("phone_e164"),
+        Index("ix_orders_with_codes", "shop_id", "placed_at", postgresql_where=text("discount_codes <> '{}'")),
     )
     id: int | None = columns.key()
     public_id: str = Field(unique=True)
@@ -344,6 +353,10 @@ class OrderRow(SQLModel, table=True):
     is_test: bool = False
     created_at: datetime
     placed_at: datetime
+    paid_at: datetime | None = None
+    refunded_total: Decimal | None = columns.money()
+    is_disputed: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
+    disputed_at: datetime | None = None
     cancelled_at: datetime | None = None
     deleted_at: datetime | None = None
     source_version: datetime
