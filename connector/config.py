@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     shopify_client_secret: SecretStr = Field(SecretStr(""), description="the app's client secret; empty closes the Shopify door")
     shopify_old_client_secret: SecretStr = Field(SecretStr(""), description="the previous secret while it is being rotated")
     shopify_scopes: str = Field(
-        "read_customer_merge,read_customers,read_inventory,read_orders,read_products,write_discounts",
+        "read_customer_merge,read_customers,read_inventory,read_orders,read_products,read_shopify_payments_disputes,write_discounts",
         description="scopes asked for at install; the same list as in shopify.app.toml",
     )
     worker_threads: int = Field(4, ge=1, le=64, description="threads of one worker")

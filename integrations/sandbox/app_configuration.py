@@ -28,6 +28,8 @@ TOPICS = (
     "discounts/redeemcode_added",
     "discounts/redeemcode_removed",
     "discounts/update",
+    "disputes/create",
+    "disputes/update",
     "inventory_levels/update",
     "orders/cancelled",
     "orders/create",
@@ -41,7 +43,15 @@ TOPICS = (
     "variants/in_stock",
     "variants/out_of_stock",
 )
-SCOPES = ("read_customer_merge", "read_customers", "read_inventory", "read_orders", "read_products", "write_discounts")
+SCOPES = (
+    "read_customer_merge",
+    "read_customers",
+    "read_inventory",
+    "read_orders",
+    "read_products",
+    "read_shopify_payments_disputes",
+    "write_discounts",
+)
 COMPLIANCE_TOPICS = ("customers/data_request", "customers/redact", "shop/redact")
 
 

@@ -5,7 +5,19 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from integrations.sandbox.shopify_shop import CENT, DOMAIN, SHOP_ID, TAX_RATE, Address, Checkout, Customer, Line, Order, Shop
+from integrations.sandbox.shopify_shop import (
+    CENT,
+    DOMAIN,
+    SHOP_ID,
+    TAX_RATE,
+    Address,
+    Checkout,
+    Customer,
+    Line,
+    Order,
+    Refund,
+    Shop,
+)
 
 Body = dict[str, Any]
 
@@ -97,6 +109,7 @@ def order_body(shop: Shop, order: Order) -> Body:
         "shipping_lines": [_order_shipping(shop, order)],
     }
     body |= _order_amounts(shop, checkout) | _ordinary_order() | {"test": order.is_test, "discount_codes": _discount_codes(checkout)}
+    body["refunds"] = [_refund(shop, order, one) for one in order.refunds]
     if checkout.customer is not None:
         body["customer"] = _customer(shop, checkout.customer)
     return body
@@ -123,6 +136,7 @@ def shop_body(shop: Shop) -> Body:
         "iana_timezone": shop.timezone,
         "primary_locale": "en",
         "plan_name": "basic",
+        "password_enabled": shop.has_password,
         "taxes_included": False,
     }
     return body
@@ -145,6 +159,15 @@ def _utc_millis(at: datetime) -> str:
 def _money(shop: Shop, amount: Decimal) -> Body:
     side = {"amount": text(amount), "currency_code": shop.currency}
     return {"shop_money": side, "presentment_money": dict(side)}
+
+
+def _refund(shop: Shop, order: Order, refund: Refund) -> Body:
+    at = shop_time(shop, refund.at)
+    moved: Body = {"id": refund.id + 1, "order_id": order.id, "kind": "refund", "status": "success", "gateway": order.gateway}
+    moved |= {"amount": text(refund.amount), "currency": shop.currency, "created_at": at, "processed_at": at, "test": order.is_test}
+    lists: Body = {key: [] for key in ("duties", "order_adjustments", "refund_line_items", "refund_shipping_lines")}
+    own = {"id": refund.id, "order_id": order.id, "created_at": at, "processed_at": at, "note": None, "restock": False, "user_id": None}
+    return own | lists | {"admin_graphql_api_id": f"gid://shopify/Refund/{refund.id}", "transactions": [moved]}
 
 
 def _cart_line(shop: Shop, line: Line) -> Body:

@@ -8,7 +8,7 @@ from connector.errors import NotFound
 from integrations.sandbox.shopify_bodies import cart_body, checkout_body, customer_body, order_body
 from integrations.sandbox.shopify_hooks import Hooks, Topics
 from integrations.sandbox.shopify_shop import Address, Checkout, Shop, Shopper
-from integrations.sandbox.shopify_storefront import settle
+from integrations.sandbox.shopify_storefront import buyer, open_again, settle
 
 
 @dataclass(eq=False)
@@ -72,11 +72,24 @@ class Buying:
         with self._changing(token) as checkout:
             checkout.is_taxed = True
 
+    def apply_code(self, token: str, code: str) -> bool:
+        """
+        The shopper types a code into the checkout, or came by the link that applies it; False if the shop does not take it.
+
+        Sends checkouts/update.
+        """
+        with self._changing(token) as checkout:
+            opened = open_again(self.shop, checkout, code)
+            if opened.code is not None:
+                checkout.discount_code, checkout.discount = opened.code, opened.discount
+        return opened.code is not None
+
     def pay(self, token: str, code: str = "") -> int:
         """
         Pay by card, with a discount code maybe; returns the order id. Sends checkouts/update (completed), orders/create and orders/paid.
 
-        What cannot be bought any more is left out, and today's prices count. Raises NotFound if nothing is left.
+        What cannot be bought any more is left out, today's prices count, and so do today's limits and ends of codes: one that holds no
+        more is dropped, whenever it was typed. Raises NotFound if nothing is left.
         """
         return self._complete(token, "paid", "bogus", code)
 
@@ -116,7 +129,7 @@ class Buying:
             order = self.shop.place_order(checkout, financial_status, gateway)
             order.is_test = is_test
             if checkout.discount_code is not None:
-                self.shop.discounts.use(checkout.discount_code)
+                self.shop.discounts.use(checkout.discount_code, buyer(checkout))
             body = order_body(self.shop, order)
             bodies = [("checkouts/update", checkout_body(self.shop, checkout)), ("orders/create", body)]
             if checkout.customer is not None and len(self.shop.customers) > known:

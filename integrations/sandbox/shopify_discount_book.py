@@ -22,11 +22,13 @@ MISSING = Wrong("Discount does not exist.", "INVALID", ("id",))
 
 @dataclass(slots=True)
 class RedeemCode:
-    """One code of a discount, and when it was used."""
+    """One code of a discount, when it was used and by whom: the limits of its discount hold for each code by itself."""
 
     id: int
     code: str
+    added_at: datetime
     uses: list[datetime] = field(default_factory=list)
+    customers: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -41,7 +43,6 @@ class Discount:
     starts_at: datetime
     ends_at: datetime | None = None
     codes: list[RedeemCode] = field(default_factory=list)
-    customers: set[str] = field(default_factory=set)
 
     @property
     def title(self) -> str:
@@ -50,7 +51,7 @@ class Discount:
 
     @property
     def usage_limit(self) -> int | None:
-        """Uses by all shoppers together."""
+        """Uses of each of its codes by all shoppers together."""
         return self.wanted.get("usageLimit")
 
     @property
@@ -64,12 +65,6 @@ class Discount:
         kind = "DiscountAutomaticNode" if self.kind == AUTOMATIC else "DiscountCodeNode"
         return f"gid://shopify/{kind}/{self.id}"
 
-    def status(self, now: datetime) -> str:
-        """ACTIVE, SCHEDULED or EXPIRED; one that is used up stays ACTIVE."""
-        if self.ends_at is not None and self.ends_at <= now:
-            return "EXPIRED"
-        return "SCHEDULED" if self.starts_at > now else "ACTIVE"
-
 
 @dataclass(slots=True)
 class CodeImport:
@@ -82,18 +77,34 @@ class CodeImport:
     done: list[tuple[RedeemCode | None, Wrong | None]] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Removal:
+    """A job that takes codes away from a discount; done once it was looked at so often."""
+
+    id: int
+    discount_id: int
+    codes: list[int]
+    looks_left: int
+
+
 class DiscountBook:
     """
     All discounts of the shop. The caller holds the shop's lock.
 
-    `on_change` gets the topic and body of each webhook. `count_lag`: how long a use stays unseen in `asyncUsageCount`.
-    `codes_a_look`: how many codes of an import are done each time somebody looks at it; None: all at once.
+    `on_change` gets the topic and body of each webhook. `count_lag`: how long a use stays unseen in `asyncUsageCount`; `search_lag`:
+    how long the search for codes does not know a new one. `codes_a_look`: how many codes of an import are done each time somebody
+    looks at it; None: all at once. `looks_to_remove`: looks at a removal until it is done. `behind`: how much too late
+    discounts end by themselves, as if by a slow clock; one that is switched off ends at once all the same.
     """
 
     def __init__(self, now: Callable[[], datetime], numbers: Iterator[int], timezone: str = "America/New_York") -> None:
         self.on_change: Hook | None = None
         self.count_lag = timedelta(0)
+        self.search_lag = timedelta(0)
         self.codes_a_look: int | None = None
+        self.looks_to_remove = 1
+        self.behind = timedelta(0)
+        self.removals: dict[int, Removal] = {}
         self.imports: dict[int, CodeImport] = {}
         self._now = now
         self._numbers = numbers
@@ -116,6 +127,15 @@ class DiscountBook:
         found = self._locate(code)
         return found[0] if found else None
 
+    def status(self, one: Discount) -> str:
+        """ACTIVE, SCHEDULED or EXPIRED now, by the clock that is late; one that is used up stays ACTIVE."""
+        is_over = one.ends_at is not None and one.ends_at + self.behind <= self._now()
+        return "EXPIRED" if is_over else "SCHEDULED" if one.starts_at > self._now() else "ACTIVE"
+
+    def searchable(self, codes: Sequence[RedeemCode]) -> list[RedeemCode]:
+        """Those that the search knows."""
+        return [one for one in codes if one.added_at + self.search_lag <= self._now()]
+
     def refuse_next(self, message: str, code: str | None = None, path: Sequence[str] | None = None) -> None:
         """The next mutation changes nothing and says this; `code` and `path` (`field` of the user error) may be null."""
         self._refusals.append(Wrong(message, code, tuple(path) if path is not None else None))
@@ -132,9 +152,10 @@ class DiscountBook:
     def add(self, kind: str, wanted: Mapping[str, Any]) -> Discount:
         """The merchant makes one in the admin, of any kind and without our checks. Sends discounts/create."""
         now = self._now()
-        one = Discount(next(self._numbers), kind, dict(wanted), now, now, wanted.get("startsAt") or now, wanted.get("endsAt"))
+        starts_at = wanted.get("startsAt") or now
+        one = Discount(next(self._numbers), kind, dict(wanted), now, now, starts_at, wanted.get("endsAt"))
         if wanted.get("code"):
-            one.codes.append(RedeemCode(next(self._numbers), wanted["code"]))
+            one.codes.append(RedeemCode(next(self._numbers), wanted["code"], now))
         self._rows[one.id] = one
         self._tell("create", one)
         return one
@@ -164,17 +185,16 @@ class DiscountBook:
         if one is None or wrong:
             return None, wrong
         one.starts_at = min(one.starts_at, now)
-        one.ends_at = None if one.ends_at is not None and one.ends_at <= now else one.ends_at
+        one.ends_at = None if one.ends_at is not None and one.ends_at + self.behind <= now else one.ends_at
         return self._changed(one), []
 
     def deactivate(self, number: int) -> tuple[Discount | None, list[Wrong]]:
         """End it now: it reads EXPIRED. Sends discounts/update."""
-        one, now = self._rows.get(number), self._now()
+        one = self._rows.get(number)
         wrong = self._refused() or ([MISSING] if one is None else [])
         if one is None or wrong:
             return None, wrong
-        one.starts_at = min(one.starts_at, now)
-        one.ends_at = min(one.ends_at or now, now)
+        self.expire(number)
         return self._changed(one), []
 
     def delete(self, number: int) -> list[Wrong]:
@@ -187,24 +207,28 @@ class DiscountBook:
 
     def expire(self, number: int) -> None:
         """Its end has come by itself: no webhook says so."""
-        one = self._rows[number]
-        one.ends_at = min(one.ends_at or self._now(), self._now())
+        one, end = self._rows[number], self._now() - self.behind
+        one.ends_at = min(one.ends_at or end, end)
         one.starts_at = min(one.starts_at, one.ends_at)
 
     def use(self, code: str, customer: str | None = None) -> bool:
         """A shopper places an order with this code; False if the shop does not honour it. No webhook says so."""
-        found, now = self._locate(code), self._now()
-        if found is None or found[0].status(now) != "ACTIVE":
+        found = self._locate(code)
+        if found is None or not self.honours(code, customer):
+            return False
+        if customer is not None:
+            found[1].customers.add(customer)
+        found[1].uses.append(self._now())
+        return True
+
+    def honours(self, code: str, customer: str | None = None) -> bool:
+        """Whether the shop takes this code now, from this customer, as far as its time and its limits go."""
+        found = self._locate(code)
+        if found is None or self.status(found[0]) != "ACTIVE":
             return False
         one, redeem = found
-        if one.usage_limit is not None and one.used >= one.usage_limit:
-            return False
-        if customer is not None and one.wanted.get("appliesOncePerCustomer"):
-            if customer in one.customers:
-                return False
-            one.customers.add(customer)
-        redeem.uses.append(now)
-        return True
+        is_again = bool(one.wanted.get("appliesOncePerCustomer")) and customer in redeem.customers
+        return not is_again and (one.usage_limit is None or len(redeem.uses) < one.usage_limit)
 
     def counted(self, codes: Sequence[RedeemCode]) -> int:
         """Uses as `asyncUsageCount` has them: the newest may be missing."""
@@ -234,16 +258,31 @@ class DiscountBook:
             one.done.append(self._add(one.discount_id, code))
         return one
 
-    def remove_codes(self, number: int, ids: Sequence[int]) -> list[Wrong]:
-        """Take codes away from a discount. Sends discounts/redeemcode_removed for each."""
+    def begin_removal(self, number: int, ids: Sequence[int]) -> tuple[Removal | None, list[Wrong]]:
+        """Start taking codes away from a discount; look_at_removal() brings it forward."""
+        wrong = self._refused() or ([] if number in self._rows else [MISSING])
+        if wrong:
+            return None, wrong
+        started = Removal(next(self._numbers), number, list(ids), self.looks_to_remove)
+        self.removals[started.id] = started
+        return started, []
+
+    def look_at_removal(self, number: int) -> Removal | None:
+        """A removal as it is now; looking brings it forward."""
+        started = self.removals.get(number)
+        if started is not None and started.looks_left > 0:
+            started.looks_left -= 1
+            if started.looks_left == 0:
+                self.remove_codes(started.discount_id, started.codes)
+        return started
+
+    def remove_codes(self, number: int, ids: Sequence[int]) -> None:
+        """Take codes away from a discount at once. Sends discounts/redeemcode_removed for each."""
         one = self._rows.get(number)
-        wrong = self._refused() or ([] if one is not None else [MISSING])
-        if one is None or wrong:
-            return wrong
-        for code in [code for code in one.codes if code.id in ids]:
+        for code in [code for code in (one.codes if one else ()) if code.id in ids]:
+            assert one is not None
             one.codes.remove(code)
             self._tell_code("removed", one, code)
-        return []
 
     def _add(self, number: int, code: str) -> tuple[RedeemCode | None, Wrong | None]:
         one = self._rows.get(number)
@@ -253,7 +292,7 @@ class DiscountBook:
             return None, Wrong("can't be blank", "BLANK", None)
         if self._locate(code):
             return None, Wrong("must be unique. Please try a different code.", "TAKEN", None)
-        added = RedeemCode(next(self._numbers), code)
+        added = RedeemCode(next(self._numbers), code, self._now())
         one.codes.append(added)
         self._tell_code("added", one, added)
         return added, None
@@ -275,7 +314,7 @@ class DiscountBook:
 
     def _tell(self, what: str, one: Discount) -> None:
         times = {"created_at": self._shop_time(one.created_at), "updated_at": self._shop_time(one.updated_at)}
-        self._say(f"discounts/{what}", {"admin_graphql_api_id": one.gid, "title": one.title, "status": one.status(self._now()), **times})
+        self._say(f"discounts/{what}", {"admin_graphql_api_id": one.gid, "title": one.title, "status": self.status(one), **times})
 
     def _tell_code(self, what: str, one: Discount, code: RedeemCode) -> None:
         at = self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -52,7 +52,7 @@ def _limits(wanted: Mapping[str, Any]) -> Iterator[Wrong]:
             "MINIMUM_SUBTOTAL_AND_QUANTITY_RANGE_BOTH_PRESENT",
             ("minimumRequirement", "quantity", "greaterThanOrEqualToQuantity"),
         )
-    elif subtotal is not None and subtotal <= 0:
+    elif subtotal is not None and Decimal(subtotal) <= 0:
         yield Wrong(
             "Minimum subtotal must be greater than 0", "GREATER_THAN", ("minimumRequirement", "subtotal", "greaterThanOrEqualToSubtotal")
         )

@@ -14,6 +14,7 @@ from integrations.sandbox.shopify_discount_book import (
     CodeImport,
     Discount,
     RedeemCode,
+    Removal,
 )
 from integrations.sandbox.shopify_discount_checks import Wrong
 from integrations.sandbox.shopify_objects import amount, gid, moment, number_of, paged, product_object
@@ -38,7 +39,7 @@ def _listing(shop: Shop) -> Listing[Discount]:
             "code": lambda one: [code.code for code in one.codes],
             "title": lambda one: one.title,
             "method": lambda one: "automatic" if one.kind == AUTOMATIC else "code",
-            "status": lambda one: one.status(shop.now()),
+            "status": shop.discounts.status,
             "discount_type": _kind_word,
             "type": _kind_word,
             "times_used": lambda one: shop.discounts.counted(one.codes),
@@ -94,7 +95,7 @@ def discount_object(shop: Shop, one: Discount) -> Json:
     return {
         "__typename": one.kind,
         "title": one.title,
-        "status": one.status(shop.now()),
+        "status": shop.discounts.status(one),
         "startsAt": moment(one.starts_at),
         "endsAt": moment(one.ends_at),
         "createdAt": moment(one.created_at),
@@ -125,8 +126,15 @@ def discount_object(shop: Shop, one: Discount) -> Json:
 
 def _codes(info: Any, one: Discount, asked: Mapping[str, Any]) -> Json:
     book = info.context.shop.discounts
-    listing: Listing[RedeemCode] = Listing({"code": lambda code: code.code}, {"CODE": lambda code: code.code}, lambda code: code.id)
-    found = info.context.search.select(listing, one.codes, asked.get("query"))
+    listing: Listing[RedeemCode] = Listing(
+        {"id": lambda code: code.id, "times_used": lambda code: book.counted([code])},
+        {"CODE": lambda code: code.code},
+        lambda code: code.id,
+        lambda code: code.code,
+    )
+    # A list follows what is there; only a search goes by the index.
+    known = book.searchable(one.codes) if asked.get("query") else one.codes
+    found = info.context.search.select(listing, known, asked.get("query"))
     return paged(
         info,
         found,
@@ -292,8 +300,18 @@ def _add_codes(source: Any, info: Any, discountId: str, codes: list[Json]) -> Js
 
 def _remove_codes(source: Any, info: Any, discountId: str, ids: list[str] | None = None, **_: Any) -> Json:  # noqa: N803
     numbers = [number_of(one, "DiscountRedeemCode") for one in ids or ()]
-    wrong = info.context.shop.discounts.remove_codes(number_of(discountId, "DiscountCodeNode"), numbers)
-    return {"job": None if wrong else {"id": gid("Job", 1), "done": True}, "userErrors": _errors(wrong, "")}
+    started, wrong = info.context.shop.discounts.begin_removal(number_of(discountId, "DiscountCodeNode"), numbers)
+    return {"job": _job(started) if started else None, "userErrors": _errors(wrong, "")}
+
+
+def _job(one: Removal) -> Json:
+    return {"__typename": "Job", "id": gid("Job", one.id), "done": one.looks_left == 0}
+
+
+def _job_now(source: Any, info: Any, id: str) -> Json | None:
+    """How far a job is; one that nobody knows is none."""
+    found = info.context.shop.discounts.look_at_removal(number_of(id, "Job"))
+    return _job(found) if found else None
 
 
 def _payload(shop: Shop, made: Discount | None, wrong: Sequence[Wrong], argument: str) -> Json:
@@ -329,5 +347,5 @@ _WRITERS: Mapping[str, Resolver] = {
     "discountRedeemCodeBulkAdd": _add_codes,
     "discountCodeRedeemCodeBulkDelete": _remove_codes,
 }
-DISCOUNT_ROOTS = {name: needs("read_discounts", reader) for name, reader in _READERS.items()}
+DISCOUNT_ROOTS = {name: needs("read_discounts", reader) for name, reader in _READERS.items()} | {"job": _job_now}
 DISCOUNT_MUTATIONS = {name: needs("write_discounts", writer) for name, writer in _WRITERS.items()}

@@ -26,7 +26,7 @@ from starlette.routing import Route
 from integrations.sandbox.shopify_bulk import FOLDER
 from integrations.sandbox.shopify_call import GraphCall
 from integrations.sandbox.shopify_cost import MAX_QUERY_COST, actual_cost, requested_cost
-from integrations.sandbox.shopify_faults import BAD_TOKEN, LIMITS
+from integrations.sandbox.shopify_faults import BAD_TOKEN, LIMITS, UNAVAILABLE
 from integrations.sandbox.shopify_schema import admin_schema, read_document
 from integrations.sandbox.shopify_search import Json, Search
 from integrations.sandbox.shopify_shop import Shop
@@ -49,6 +49,8 @@ class GraphApi:
         return [route("/admin/api/{version}/graphql.json", self._graphql, "POST"), route(FOLDER + "/{file}", self._file)]
 
     def _graphql(self, call: Call) -> Response:
+        if self.shop.is_frozen:
+            return as_json(UNAVAILABLE, 402)
         with self.shop.lock:
             scopes = self.tokens.scopes_of(call.headers.get("x-shopify-access-token", ""))
         if scopes is None:

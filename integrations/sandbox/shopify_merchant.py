@@ -48,7 +48,9 @@ class Merchant:
         """The transfer arrived. Sends orders/updated and orders/paid."""
         with self.shop.lock:
             order = self.shop.find_order(order_id)
-            order.financial_status, order.updated_at = "paid", self.shop.now()
+            order.updated_at = self.shop.now()
+            if order.paid_at is None:
+                order.financial_status, order.paid_at = "paid", order.updated_at
             body = order_body(self.shop, order)
         self.hooks.send([("orders/updated", body), ("orders/paid", body)])
 

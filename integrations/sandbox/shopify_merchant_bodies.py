@@ -1,11 +1,11 @@
 """Webhook bodies of what a merchant or Shopify itself does: products, stock, people, permissions. Shapes as in the 2026-07 reference."""
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from integrations.sandbox.shopify_bodies import Body, shop_time, text
-from integrations.sandbox.shopify_shop import DOMAIN, SHOP_ID, Checkout, Customer, Marketing, Product, Shop, Variant
+from integrations.sandbox.shopify_shop import DOMAIN, SHOP_ID, Checkout, Customer, Dispute, Marketing, Order, Product, Shop, Variant
 
 LOCATION_ID = 24_826_418
 _NAMES = frozenset({"first_name", "last_name", "name"})
@@ -156,6 +156,24 @@ def data_request_body(customer: Customer, orders: Sequence[int], number: int) ->
     person = {"id": customer.id, "email": customer.shopper.email, "phone": customer.shopper.phone}
     body: Body = {"shop_id": SHOP_ID, "shop_domain": DOMAIN, "orders_requested": list(orders), "customer": person}
     return body | {"data_request": {"id": number}}
+
+
+def dispute_body(shop: Shop, order: Order, dispute: Dispute) -> Body:
+    """`disputes/create` and `disputes/update`: no time of the change."""
+    return {
+        "id": dispute.id,
+        "order_id": order.id,
+        "type": dispute.kind,
+        "amount": text(order.total),
+        "currency": shop.currency,
+        "reason": "fraudulent",
+        "network_reason_code": "4837",
+        "status": dispute.status,
+        "evidence_due_by": shop_time(shop, dispute.at + timedelta(days=9)),
+        "evidence_sent_on": None,
+        "finalized_on": shop_time(shop, dispute.finalized_at),
+        "initiated_at": shop_time(shop, dispute.at),
+    }
 
 
 def without_withheld(topic: str, body: Body, withheld: Collection[str]) -> Body:

@@ -1,6 +1,6 @@
 """The pretend Shopify's HTTP face: what a merchant, a shopper and a program can open."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,7 +12,9 @@ from integrations.sandbox.shopify_graphql import GraphApi
 from integrations.sandbox.shopify_shop import DOMAIN, Checkout, Line, Order, Shop
 from integrations.sandbox.shopify_storefront import open_again
 from integrations.sandbox.shopify_tokens import Tokens
-from integrations.sandbox.web import Call, notice, page, png, redirect, route
+from integrations.sandbox.web import Call, Handler, notice, page, png, redirect, route
+
+CODE_COOKIE = "discount_code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,38 @@ class ShopifyPages:
     def routes(self) -> list[Route]:
         """All routes of the shop."""
         return [
-            route("/", self._home),
-            route("/products/{handle}", self._product),
+            route("/", self._entered(self._home)),
+            route("/password", self._password),
+            route("/discount/{code}", self._entered(self._discount)),
+            route("/products/{handle}", self._entered(self._product)),
             route("/cdn/shop/files/{file}", self._picture),
-            route("/{shop_id:int}/checkouts/ac/{cart_token}/recover", self._recover),
-            route("/{shop_id:int}/checkouts/ac/{cart_token}/pay", self._pay, "POST"),
+            route("/{shop_id:int}/checkouts/ac/{cart_token}/recover", self._entered(self._recover)),
+            route("/{shop_id:int}/checkouts/ac/{cart_token}/pay", self._entered(self._pay), "POST"),
             route("/{shop_id:int}/orders/{order_id:int}/authenticate", self._order),
             *GraphApi(self.shop, self.tokens).routes(),
         ]
+
+    def _entered(self, handler: Handler) -> Handler:
+        """A page that shoppers see only in a shop that is open."""
+
+        def handle(call: Call) -> Response:
+            if self.shop.is_frozen:
+                return notice(self.shop.name, "This store is unavailable", "Please come back later.", 402)
+            return redirect("/password") if self.shop.has_password else handler(call)
+
+        return handle
+
+    def _password(self, call: Call) -> Response:
+        if not self.shop.has_password:
+            return redirect("/")
+        return notice(self.shop.name, "Opening soon", "Enter the store using its password.")
+
+    def _discount(self, call: Call) -> Response:
+        """A link that applies a code: the browser keeps it until the checkout. `redirect` is a path of the shop."""
+        target = call.query.get("redirect", "/")
+        answer = redirect(target if target.startswith("/") and not target.startswith("//") else "/")
+        answer.set_cookie(CODE_COOKIE, call.parts["code"], httponly=True)
+        return answer
 
     def _home(self, call: Call) -> Response:
         cards = [
@@ -75,7 +101,7 @@ class ShopifyPages:
                 return redirect("/")
             if checkout.order_id is not None:
                 return redirect(self._order_path(self.shop.orders[checkout.order_id]))
-            opened = open_again(self.shop, checkout, _code(call.query))
+            opened = open_again(self.shop, checkout, _code(call))
             return page(
                 "checkout.html",
                 store=self.shop.name,
@@ -146,6 +172,6 @@ def _totals(subtotal: Decimal, discount: Decimal, tax: Decimal) -> list[tuple[st
     return [("Subtotal", subtotal), *taken, ("Tax", tax), ("Total", subtotal - discount + tax)]
 
 
-def _code(query: Mapping[str, str]) -> str:
-    """The discount code that a link brings along; Shopify's storefront applies it by itself."""
-    return query.get("discount", "").strip()
+def _code(call: Call) -> str:
+    """The discount code that this link, or one before, brings along; Shopify's storefront applies it by itself."""
+    return (call.query.get("discount") or call.cookie(CODE_COOKIE) or "").strip()

@@ -16,7 +16,7 @@ from integrations.sandbox.shopify_objects import (
     variant_object,
 )
 from integrations.sandbox.shopify_search import Json, Listing
-from integrations.sandbox.shopify_shop import CENT, DOMAIN, TAX_RATE, Checkout, Customer, Line, Marketing, Order, Shop
+from integrations.sandbox.shopify_shop import CENT, DOMAIN, TAX_RATE, Checkout, Customer, Dispute, Line, Marketing, Order, Shop
 
 ORDERS: Listing[Order] = Listing(
     {
@@ -157,9 +157,8 @@ def order_object(shop: Shop, order: Order) -> Json:
     """An order; `updatedAt` in whole seconds as in webhooks."""
     checkout = order.checkout
     status = order.financial_status.upper()
-    lines, codes = checkout.lines, [checkout.discount_code] if checkout.discount_code else []
+    lines, codes, delivery = checkout.lines, [checkout.discount_code] if checkout.discount_code else [], _shipping(shop)
     applied = [(0, _application(shop, checkout))] if codes else []
-    delivery = _shipping(shop)
     return {
         "__typename": "Order",
         "id": gid("Order", order.id),
@@ -195,7 +194,9 @@ def order_object(shop: Shop, order: Order) -> Json:
             info, [(0, delivery)], _PLACES, asked, lambda row: row[1]
         ),
         "taxLines": _tax_lines(shop, checkout),
-        **_order_amounts(shop, checkout),
+        "transactions": lambda info, first=None, **_: _transactions(shop, order)[:first],
+        "disputes": [_dispute(one) for one in order.disputes],
+        **_order_amounts(shop, order),
         **_ordinary_order(),
     }
 
@@ -219,13 +220,39 @@ def _ordinary_order() -> Json:
     }
 
 
-def _order_amounts(shop: Shop, checkout: Checkout) -> Json:
+def _dispute(one: Dispute) -> Json:
+    number = gid("OrderDisputeSummary", one.id)
+    return {"__typename": "OrderDisputeSummary", "id": number, "initiatedAs": one.began_as.upper(), "status": one.status.upper()}
+
+
+def _transactions(shop: Shop, order: Order) -> list[Json]:
+    """The payment, and what was given back."""
+    paid = order.paid_at is not None
+    moved = [(order.id, "SALE", "SUCCESS" if paid else "PENDING", order.paid_at, order.total, order.created_at)]
+    moved += [(one.id, "REFUND", "SUCCESS", one.at, one.amount, one.at) for one in order.refunds]
+    return [
+        {
+            "__typename": "OrderTransaction",
+            "id": gid("OrderTransaction", number),
+            "kind": kind,
+            "status": status,
+            "processedAt": moment(processed_at),
+            "createdAt": moment(created_at),
+            "amountSet": money_bag(shop, worth),
+            "gateway": order.gateway,
+            "test": order.is_test,
+        }
+        for number, kind, status, processed_at, worth, created_at in moved
+    ]
+
+
+def _order_amounts(shop: Shop, order: Order) -> Json:
     """Each amount and, as nothing was ever edited, the same as the current one."""
-    total = checkout.subtotal + checkout.tax
+    checkout, total = order.checkout, order.total
     amounts = {"SubtotalPriceSet": checkout.subtotal, "TotalPriceSet": total, "TotalTaxSet": checkout.tax}
     amounts |= {"TotalDiscountsSet": checkout.discount}
     body: Json = {"totalShippingPriceSet": money_bag(shop, Decimal(0)), "currentShippingPriceSet": money_bag(shop, Decimal(0))}
-    body["totalRefundedSet"] = money_bag(shop, Decimal(0))
+    body["totalRefundedSet"] = money_bag(shop, order.refunded)
     for name, value in amounts.items():
         body[name[0].lower() + name[1:]] = body["current" + name] = money_bag(shop, value)
     return body

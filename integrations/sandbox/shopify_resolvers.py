@@ -200,8 +200,8 @@ def _installation(source: Any, info: Any) -> Json:
     return {**own, "accessScopes": scopes}
 
 
-def _done_job(source: Any, info: Any, id: str) -> Json:
-    return {"id": id, "done": True}
+def _online_store(source: Any, info: Any) -> Json:
+    return {"passwordProtection": {"enabled": info.context.shop.has_password}}
 
 
 def _lists() -> Iterator[tuple[str, Resolver]]:
@@ -222,7 +222,7 @@ ROOTS: Mapping[str, Resolver] = {
     "currentAppInstallation": _installation,
     "node": _node,
     "nodes": _nodes,
-    "job": _done_job,
+    "onlineStore": _online_store,
     "order": needs("read_orders", _by_id(order_of)),
     "customer": needs("read_customers", _by_id(customer_of)),
     "product": needs("read_products", _by_id(product_of)),

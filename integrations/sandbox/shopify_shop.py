@@ -178,6 +178,27 @@ class Checkout:
         return f"/{SHOP_ID}/checkouts/ac/{self.cart_token}/recover"
 
 
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money given back."""
+
+    id: int
+    at: datetime
+    amount: Decimal
+
+
+@dataclass(slots=True)
+class Dispute:
+    """What a shopper's bank wants of the merchant, in the words of webhooks: `chargeback` or `inquiry`; `needs_response`, `won`, `lost`."""
+
+    id: int
+    kind: str
+    began_as: str
+    status: str
+    at: datetime
+    finalized_at: datetime | None = None
+
+
 @dataclass(slots=True)
 class Order:
     """A placed purchase, made from its checkout."""
@@ -192,6 +213,19 @@ class Order:
     gateway: str
     cancelled_at: datetime | None = None
     is_test: bool = False
+    paid_at: datetime | None = None
+    refunds: list[Refund] = field(default_factory=list)
+    disputes: list[Dispute] = field(default_factory=list)
+
+    @property
+    def total(self) -> Decimal:
+        """What was to be paid."""
+        return self.checkout.subtotal + self.checkout.tax
+
+    @property
+    def refunded(self) -> Decimal:
+        """What was given back so far."""
+        return sum((one.amount for one in self.refunds), Decimal(0))
 
 
 def make_product(number: int, title: str, kind: str, hue: int, text: str, *variants: tuple[str, str, str]) -> Product:
@@ -226,7 +260,8 @@ class Shop:
     Everything the pretend shop knows. Take `lock` around changes; all times come from `now` (aware UTC).
 
     Currency USD, prices without tax, time zone America/New_York. `withheld`: the groups of personal data that Shopify has not
-    approved this app for, of `customer`, `name`, `email`, `phone` and `address`.
+    approved this app for, of `customer`, `name`, `email`, `phone` and `address`. `has_password`: shoppers do not get in without one.
+    `is_frozen`: Shopify has closed the shop until its bill is paid.
     """
 
     now: Callable[[], datetime]
@@ -234,6 +269,8 @@ class Shop:
     email: str = "owner@harbour-and-pine.example"
     contact_email: str = "hello@harbour-and-pine.example"
     withheld: set[str] = field(default_factory=set)
+    has_password: bool = False
+    is_frozen: bool = False
     currency: str = "USD"
     timezone: str = "America/New_York"
     products: dict[int, Product] = field(default_factory=_catalogue)
@@ -326,6 +363,7 @@ class Shop:
         if checkout.customer is None and checkout.email:
             checkout.customer = self.keep_customer(Shopper(checkout.email, address.first_name, address.last_name, None, address))
         order = Order(next(self.numbers), next(self.order_numbers), checkout, address, now, now, financial_status, gateway)
+        order.paid_at = now if financial_status == "paid" else None
         checkout.address, checkout.gateway = address, gateway
         checkout.completed_at = checkout.updated_at = now
         checkout.order_id = order.id

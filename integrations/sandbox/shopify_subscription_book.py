@@ -17,6 +17,7 @@ SCOPES: Mapping[str, str] = {
     "CUSTOMERS": "read_customers",
     "CUSTOMERS_MERGE": "read_customer_merge",
     "DISCOUNTS": "read_discounts",
+    "DISPUTES": "read_shopify_payments_disputes",
     "INVENTORY": "read_inventory",
     "ORDERS": "read_orders",
     "PRODUCTS": "read_products",

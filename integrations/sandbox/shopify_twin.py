@@ -14,7 +14,9 @@ from integrations.sandbox.app_configuration import AppConfiguration
 from integrations.sandbox.delivery import DeliveryMachine, Outgoing, Policy
 from integrations.sandbox.faults import ANSWERS, Faults
 from integrations.sandbox.shopify_admin import ShopifyAdmin
+from integrations.sandbox.shopify_aftersales import AfterSales
 from integrations.sandbox.shopify_buying import Buying
+from integrations.sandbox.shopify_desk import Desk
 from integrations.sandbox.shopify_faults import DIALECT
 from integrations.sandbox.shopify_hooks import Hooks
 from integrations.sandbox.shopify_merchant import Merchant
@@ -26,7 +28,7 @@ from integrations.sandbox.spoilt import SpoiltApi
 RETRIES = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 120, 600, 1800, 3600, 7200, 14400))
 
 
-class ShopifyTwin(Buying, Merchant):
+class ShopifyTwin(Buying, AfterSales, Desk, Merchant):
     """
     The shop, its shoppers and its merchant.
 

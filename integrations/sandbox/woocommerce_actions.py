@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from connector.errors import NotFound, Refused
 from integrations.sandbox.woocommerce_bodies import NEEDS_PAYMENT
 from integrations.sandbox.woocommerce_capture import CartWatch
+from integrations.sandbox.woocommerce_coupon_checks import CouponChecks
+from integrations.sandbox.woocommerce_coupon_use import CouponRefused, apply_coupon
 from integrations.sandbox.woocommerce_store import Contact, Customer, Order, Session, Store
 
 SESSION_COOKIE = "wp_woocommerce_session"
@@ -43,6 +45,7 @@ class StoreActions:
     def __init__(self, store: Store, fire: Fire) -> None:
         self.store = store
         self.watch = CartWatch(store, fire)
+        self.checks = CouponChecks(store, self.contact_of)
         self._fire = fire
 
     def open_checkout(self, lines: Sequence[tuple[str, int]], customer_id: int = 0) -> int:
@@ -79,6 +82,7 @@ class StoreActions:
         with self.store.lock:
             session = self.store.sessions[session_key]
             session.stage = "checkout"
+            self._say(session, self.checks.prune(session))
             self.watch.name(session_key)
             order = self._draft(session)
         self.watch.look(session_key)
@@ -111,6 +115,25 @@ class StoreActions:
         if written is not None:
             self._fire(UPDATED, written.id)
 
+    def try_code(self, session_key: str, code: str) -> None:
+        """The shopper types a coupon code into the cart or the checkout page. Raises CouponRefused with the store's words."""
+        with self.store.lock:
+            session = self.store.sessions[session_key]
+            session.coupons = apply_coupon(self.store.coupons, code, session.coupons, self.checks.cart_of(session))
+            is_at_checkout = session.stage == "checkout"
+        if is_at_checkout:
+            self.open_page(session_key)
+        else:
+            self.watch.look(session_key)
+
+    def apply_code(self, session_key: str, code: str) -> bool:
+        """As try_code; whether the store took it."""
+        try:
+            self.try_code(session_key, code)
+        except CouponRefused:
+            return False
+        return True
+
     def change_quantity(self, order_id: int, reference: str, quantity: int) -> None:
         """
         Set the quantity of a SKU or id in the cart behind a draft, 0 removes it. Sends order.updated.
@@ -142,13 +165,15 @@ class StoreActions:
 
         `method`: card (processing, paid), bacs (on-hold), cod (processing), offsite (pending), declined (failed).
         Sends order.updated, and order.created when the order leaves its draft. Raises NotFound, or Refused for an
-        order that needs no payment or has no e-mail address.
+        order that needs no payment or has no e-mail address, CouponsRemoved if a coupon in it is not good any more.
         """
         way = METHODS[method]
         with self.store.lock:
             order = self.store.find_order(order_id)
             self._check_payable(order)
             was_draft = order.status == "checkout-draft"
+            if was_draft:
+                self._check_coupons(order)
             order.status, order.method, order.method_title = way.status, way.id, way.title
             order.modified_at = self.store.now()
             order.paid_at = order.modified_at if way.is_paid else None
@@ -163,11 +188,13 @@ class StoreActions:
         """
         Place the order of a session, with a draft or without; on the classic checkout the shopper may make an account while paying.
 
-        Sends what place_order sends. Raises Refused for an empty cart or a missing e-mail address.
+        Sends what place_order sends. Raises Refused for an empty cart or a missing e-mail address, and as place_order.
         """
         with self.store.lock:
             session = self.store.sessions[session_key]
             order = self.order_of(session)
+            if session.cart:
+                self._check_session(session, order)
             if order is None:
                 items = self.store.fill(session.cart, session.coupons)
                 if not items:
@@ -222,6 +249,26 @@ class StoreActions:
         order.coupons = list(session.coupons)
         self._stamp(session, order)
         return order
+
+    def _check_coupons(self, order: Order) -> None:
+        """The last look at the coupons of a draft; one that no shopper has open has nobody to say it to."""
+        session = next((one for one in self.store.sessions.values() if one.order_id == order.id), None)
+        if session is not None and session.cart:
+            self._check_session(session, order)
+
+    def _check_session(self, session: Session, order: Order | None) -> None:
+        """The order, if there is one, has the coupons of the cart afterwards. Raises CouponsRemoved."""
+        try:
+            self.checks.check_order(session)
+        finally:
+            if order is not None and order.coupons != session.coupons:
+                order.items, order.coupons = self.store.fill(session.cart, session.coupons), list(session.coupons)
+                self._touch(order)
+
+    def _say(self, session: Session, removed: dict[str, str]) -> None:
+        """Coupons that were taken out are told on the next page."""
+        words = self.checks.told(removed).replace("&quot;", '"')
+        session.message = " ".join(filter(None, [session.message, words]))
 
     def _touch(self, order: Order) -> None:
         """The order changed. With the old storage a draft's date stays what it was."""

@@ -18,11 +18,17 @@ class CouponRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cart:
-    """What the checkout knows when a coupon is tried: gross sum of the lines, e-mail ("" if none yet), account (0: a guest)."""
+    """
+    What the checkout knows when a coupon is tried: gross sum of the lines, e-mail ("" if none yet), account (0: a guest) and its e-mail.
+
+    `order_id`: of an order that is placed again, whose own use does not count.
+    """
 
     subtotal: Decimal
     email: str = ""
     customer_id: int = 0
+    account_email: str = ""
+    order_id: int = 0
 
 
 def apply_coupon(book: CouponBook, code: str, applied: Sequence[str], cart: Cart) -> list[str]:
@@ -31,7 +37,7 @@ def apply_coupon(book: CouponBook, code: str, applied: Sequence[str], cart: Cart
     coupon = book.by_code(name)
     if name in applied:
         raise CouponRefused(f"Coupon code {_quoted(name)} has already been applied.")
-    if reason := refusal(book, name, cart):
+    if reason := refusal(book, name, cart, is_last=False):
         raise CouponRefused(reason)
     for other in applied:
         held = book.by_code(other)
@@ -41,25 +47,29 @@ def apply_coupon(book: CouponBook, code: str, applied: Sequence[str], cart: Cart
     return [name] if coupon.flags["individual_use"] else [*applied, name]
 
 
-def refusal(book: CouponBook, code: str, cart: Cart) -> str:
-    """Why this cart cannot have the coupon, in the store's words; "" if it can. Order of the checks: as in core."""
+def refusal(book: CouponBook, code: str, cart: Cart, *, is_last: bool = True) -> str:
+    """
+    Why this cart cannot have the coupon, in the store's words; "" if it can. Order of the checks: as in core.
+
+    `is_last`: the order is being placed; only then a guest's former uses count.
+    """
     name = formatted(code)
     coupon = book.by_code(name)
     if coupon is None:
         return f"Coupon {_quoted(name)} cannot be applied because it does not exist."
     limit, each = coupon.limits["usage_limit"], coupon.limits["usage_limit_per_user"]
-    if limit is not None and coupon.usage_count >= limit:
+    if limit is not None and coupon.usage_count - book.counted(cart.order_id, name) >= limit:
         return _used_up(name, cart)
-    person = str(cart.customer_id) if cart.customer_id else cart.email.lower()
-    if each is not None and person and coupon.used_by.count(person) >= each:
+    person = str(cart.customer_id) if cart.customer_id else cart.email.lower() * is_last
+    if each is not None and person and uses_of(book, coupon, person, cart) >= each:
         return _used_up(name, cart)
-    if coupon.expires_at is not None and book.now() > coupon.expires_at:
+    if coupon.expires_at is not None and book.now() > coupon.expires_at + book.behind:
         return f"Coupon {_quoted(name)} has expired."
     if coupon.minimum > cart.subtotal:
         return f"The minimum spend for coupon {_quoted(name)} is {coupon.minimum:.2f} &euro;."
     if coupon.maximum and coupon.maximum < cart.subtotal:
         return f"The maximum spend for coupon {_quoted(name)} is {coupon.maximum:.2f} &euro;."
-    if coupon.emails and not any(_matches(cart.email.lower(), pattern) for pattern in coupon.emails):
+    if coupon.emails and not expects(coupon, (cart.email, cart.account_email)):
         return f"Please enter a valid email at checkout to use coupon code {_quoted(name)}."
     return ""
 
@@ -89,14 +99,27 @@ def _parts(coupon: Coupon, lines: Sequence[Decimal]) -> list[Decimal]:
     return parts
 
 
+def expects(coupon: Coupon, emails: Sequence[str]) -> bool:
+    """Whether a coupon that is locked to e-mail addresses is for one of these."""
+    return any(_matches(email.lower(), pattern) for email in emails for pattern in coupon.emails)
+
+
+def uses_of(book: CouponBook, coupon: Coupon, person: str, cart: Cart) -> int:
+    """How often somebody (a customer's id as text, or an e-mail) has used it, but for the order that is placed again."""
+    return coupon.used_by.count(person) - book.counted(cart.order_id, coupon.code, person)
+
+
 def _used_up(name: str, cart: Cart) -> str:
     words = f"Usage limit for coupon {_quoted(name)} has been reached."
     return words if cart.customer_id else f"{words} Please try again after some time, or contact us for help."
 
 
 def _matches(email: str, pattern: str) -> bool:
-    """An address, or a pattern with stars."""
-    return bool(email) and re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), email) is not None
+    """The address itself, else what is taken for a regular expression as it stands, with stars for anything. (DiscountsUtil.php)"""
+    try:
+        return bool(email) and (email == pattern or re.fullmatch(pattern.replace("*", "(.+)?"), email) is not None)
+    except re.error:
+        return False
 
 
 def _quoted(code: str) -> str:

@@ -9,7 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -66,11 +66,13 @@ class CouponBook:
     """
     All coupons of one store. `now` is its clock, `numbers` gives ids, `timezone` is the site's.
 
-    Codes are lower-cased; two published coupons cannot have the same one, but a draft and a published one can.
+    Codes are lower-cased; two published coupons cannot have the same one, but a draft and a published one can. `behind`: how late the
+    clock is by which the checkout sees that one has ended; may be set.
     """
 
     def __init__(self, now: Callable[[], datetime], numbers: Iterator[int], timezone: str = "Europe/Paris") -> None:
         self.now = now
+        self.behind = timedelta()
         self.zone = ZoneInfo(timezone)
         self.lock = threading.RLock()
         self._numbers = numbers
@@ -156,6 +158,11 @@ class CouponBook:
                 self._count(self._counted[order_id], 1)
             elif status in {"cancelled", "failed", "trash"} and order_id in self._counted:
                 self._count(self._counted.pop(order_id), -1)
+
+    def counted(self, order_id: int, code: str, person: str | None = None) -> int:
+        """1 if this order counts as a use of the coupon (by this person), else 0."""
+        codes, used_by = self._counted.get(order_id, ((), ""))
+        return int(code in codes and person in (None, used_by))
 
     def _count(self, use: tuple[tuple[str, ...], str], step: int) -> None:
         for code in use[0]:

@@ -21,15 +21,22 @@ class MerchantActions(StoreActions):
     """Work in wp-admin and what the store does by itself. What REST does comes here too, with `by_rest`."""
 
     def set_status(self, order_id: int, status: str) -> None:
-        """The merchant (or time) moves an order: processing, completed, cancelled, refunded, …. Sends order.updated."""
+        """
+        The merchant (or time) moves an order: processing, completed, cancelled, refunded, …. Sends order.updated.
+
+        Cash on delivery is paid when it is completed. One that is set to refunded by hand gets a refund of all that was not given
+        back yet. (wc_order_fully_refunded)
+        """
         with self.store.lock:
             order = self.store.find_order(order_id)
             was_trash = order.status == "trash"
             order.status, order.modified_at = status, self.store.now()
-            if status in PAID:
+            if status in PAID and (order.method, status) != ("cod", "processing"):
                 order.paid_at = order.paid_at or order.modified_at
             if status == "completed":
                 order.completed_at = order.modified_at
+            if status == "refunded" and (rest := order.total - sum(order.refunds)) > 0:
+                order.refunds.append(rest)
             self._count_coupons(order)
         if not was_trash:  # taken out of the trash over REST: nothing is sent
             self._fire(UPDATED, order_id)
@@ -47,11 +54,24 @@ class MerchantActions(StoreActions):
         self.watch.close(order)
         return order.id
 
-    def refund(self, order_id: int, amount: Decimal) -> None:
-        """Money goes back; all of it makes the order refunded. Sends order.updated."""
+    def cancel_order(self, order_id: int) -> None:
+        """The merchant cancels an order: its coupons count as unused again. Sends order.updated."""
+        self.set_status(order_id, "cancelled")
+
+    def reinstate_order(self, order_id: int) -> None:
+        """The merchant takes up an order again that was cancelled, or waits for its money. Sends order.updated."""
+        self.set_status(order_id, "processing")
+
+    def set_coming_soon(self, is_on: bool, *, store_pages_only: bool = False) -> None:
+        """The merchant hides the site, or its shop pages only, or launches it. Sends nothing."""
+        with self.store.lock:
+            self.store.coming_soon = ("store" if store_pages_only else "site") if is_on else ""
+
+    def refund(self, order_id: int, amount: Decimal | None = None) -> None:
+        """Money goes back, all that is left of it unless said otherwise; all of it makes the order refunded. Sends order.updated."""
         with self.store.lock:
             order = self.store.find_order(order_id)
-            order.refunds.append(amount)
+            order.refunds.append(order.total - sum(order.refunds) if amount is None else amount)
             order.modified_at = self.store.now()
             if sum(order.refunds) >= order.total:
                 order.status = "refunded"

@@ -14,12 +14,12 @@ from integrations.sandbox.woocommerce_actions import SESSION_COOKIE, StoreAction
 from integrations.sandbox.woocommerce_answers import error
 from integrations.sandbox.woocommerce_bodies import NEEDS_PAYMENT
 from integrations.sandbox.woocommerce_capture import WORDINGS
-from integrations.sandbox.woocommerce_coupon_use import Cart as CouponCart
 from integrations.sandbox.woocommerce_coupon_use import CouponRefused, apply_coupon
 from integrations.sandbox.woocommerce_link import PARAMETER
 from integrations.sandbox.woocommerce_restore import Restorer
 from integrations.sandbox.woocommerce_store import ORIGIN, Order, Session, Store
 from integrations.sandbox.woocommerce_storeapi import nonce_of
+from integrations.sandbox.woocommerce_visibility import Visibility
 
 FIELDS = (("email", "E-mail address", "email"), ("name", "Name", "text"), ("phone", "Phone (optional)", "tel"))
 GRACE = timedelta(minutes=10)
@@ -35,20 +35,21 @@ class StorePages:
     actions: StoreActions
 
     def routes(self) -> list[Route]:
-        """All routes for shoppers."""
+        """All routes for shoppers; pages are hidden while the store is coming soon, forms that are sent are not."""
+        hiding = Visibility(self.store).hiding
         return [
-            route("/", self._front),
+            route("/", hiding(self._front, is_shop=False)),
             route("/", self._ajax, "POST"),
             route("/shop.js", lambda call: script("shop.js")),
-            route("/product/{slug}/", self._product),
+            route("/product/{slug}/", hiding(self._product)),
             route("/wp-content/uploads/2026/11/{file}", self._picture),
             route("/checkout-link/", self._checkout_link),
-            route("/cart/", self._cart),
-            route("/checkout/", self._checkout),
+            route("/cart/", hiding(self._cart)),
+            route("/checkout/", hiding(self._checkout)),
             route("/checkout/", self._place, "POST"),
-            route("/checkout/order-pay/{id:int}/", self._pay_page),
+            route("/checkout/order-pay/{id:int}/", hiding(self._pay_page)),
             route("/checkout/order-pay/{id:int}/", self._pay, "POST"),
-            route("/checkout/order-received/{id:int}/", self._received),
+            route("/checkout/order-received/{id:int}/", hiding(self._received)),
             route("/checkout/order-received/{id:int}/", self._received, "POST"),
         ]
 
@@ -84,17 +85,30 @@ class StorePages:
         return self._with_session(redirect(target), key)
 
     def _ajax(self, call: Call) -> Response:
-        """The classic checkout refreshes its order review; the whole form comes with it."""
-        key = call.cookie(SESSION_COOKIE) or ""
+        """The classic checkout refreshes its order review, the whole form comes with it; or its shopper types a coupon code."""
+        key, what = call.cookie(SESSION_COOKIE) or "", call.query.get("wc-ajax")
         fields = call.fields()
-        if call.query.get("wc-ajax") != "update_order_review" or key not in self.store.sessions:
+        if what not in ("update_order_review", "apply_coupon") or key not in self.store.sessions:
             return Response("-1", 400)
         if fields.get("security") != nonce_of(key):
             return Response("-1", 403)
+        if what == "apply_coupon":
+            return self._type_code(key, fields)
         typed = dict(parse_qsl(fields.get("post_data", "")))
         name = f"{typed.get('billing_first_name', '')} {typed.get('billing_last_name', '')}".strip()
         self.actions.type_into(key, typed.get("billing_email", ""), typed.get("billing_phone", ""), name, typed.get("billing_country", ""))
         return Response('{"result":"success"}', media_type="application/json")
+
+    def _type_code(self, key: str, fields: dict[str, str]) -> Response:
+        """The address of the form comes along, and counts."""
+        if fields.get("billing_email"):
+            self.actions.type_into(key, fields["billing_email"])
+        try:
+            self.actions.try_code(key, fields.get("coupon_code", ""))
+        except CouponRefused as refused:
+            words = str(refused).replace(" at checkout", "")
+            return Response(f'<ul class="woocommerce-error" role="alert"><li>{words}</li></ul>', media_type="text/html")
+        return Response('<div class="woocommerce-message" role="alert">Coupon code applied successfully.</div>', media_type="text/html")
 
     def _product(self, call: Call) -> Response:
         product = next((one for one in self.store.products.values() if one.slug == call.parts["slug"] and one.status == "publish"), None)
@@ -153,9 +167,8 @@ class StorePages:
     def _coupon_faults(self, session: Session, code: str) -> list[str]:
         if not code:
             return []
-        subtotal = sum((item.gross for item in self.store.fill(session.cart)), Decimal(0))
         try:
-            session.coupons = apply_coupon(self.store.coupons, code, [], CouponCart(subtotal, session.contact.email, session.customer_id))
+            session.coupons = apply_coupon(self.store.coupons, code, [], self.actions.checks.cart_of(session))
         except CouponRefused as refused:
             return [str(refused).replace("&quot;", '"')]
         return []
@@ -190,9 +203,9 @@ class StorePages:
             if session is None or not self.store.fill(session.cart):
                 words = [session.message, *session.changes] if session else []
                 return notice(self.store.name, EMPTY, " ".join(filter(None, words)) or "Nothing has been added yet.")
+            order = self.actions.open_page(key) or self._basket(session)
             message, changes = session.message, session.changes
             session.message, session.changes = "", ()
-            order = self.actions.open_page(key) or self._basket(session)
         return self._form(order, "/checkout/", {"session": key}, "Place order", message, changes, key)
 
     def _place(self, call: Call) -> Response:

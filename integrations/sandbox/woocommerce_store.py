@@ -233,6 +233,7 @@ class Store:
 
     Currency EUR, prices include VAT, site time Europe/Paris. `hpos` is the current order storage, `checkout` the kind of checkout
     page; both and `version` may be changed while it runs. `owner_has_rights` is False once the owner of keys and webhooks was demoted.
+    `coming_soon`: what of the site visitors do not see yet.
     """
 
     now: Callable[[], datetime]
@@ -246,6 +247,7 @@ class Store:
     checkout: Literal["block", "classic"] = "block"
     home: str = ORIGIN
     owner_has_rights: bool = True
+    coming_soon: Literal["", "site", "store"] = ""
     active_plugins: tuple[str, ...] = ()
     products: dict[int, Product] = field(default_factory=lambda: {product.id: product for product in CATALOGUE})
     orders: dict[int, Order] = field(default_factory=dict)
@@ -264,8 +266,13 @@ class Store:
     @property
     def has_drafts(self) -> bool:
         """Whether opening the checkout page makes an order: the block checkout's before 10.8."""
+        return self.checkout == "block" and self.release < FIRST_WITHOUT_DRAFTS
+
+    @property
+    def release(self) -> tuple[int, int]:
+        """The first two numbers of the version."""
         major, minor = (int(part) for part in self.version.split(".")[:2])
-        return self.checkout == "block" and (major, minor) < FIRST_WITHOUT_DRAFTS
+        return major, minor
 
     def make_item(self, reference: str, quantity: int) -> Item:
         """A new line for a SKU or a product or variation id. Raises NotFound for anything that is not sold here."""

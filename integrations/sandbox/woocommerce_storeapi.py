@@ -13,8 +13,8 @@ from connector.errors import NotFound, Refused
 from integrations.sandbox.web import Call, route
 from integrations.sandbox.woocommerce_actions import METHODS, SESSION_COOKIE, StoreActions
 from integrations.sandbox.woocommerce_answers import answer, error, object_of
-from integrations.sandbox.woocommerce_coupon_use import Cart as CouponCart
-from integrations.sandbox.woocommerce_coupon_use import CouponRefused, apply_coupon
+from integrations.sandbox.woocommerce_coupon_checks import CouponsRemoved
+from integrations.sandbox.woocommerce_coupon_use import CouponRefused
 from integrations.sandbox.woocommerce_store import Contact, Item, Order, Session, Store
 
 API = "/wp-json/wc/store/v1"
@@ -119,20 +119,12 @@ class StoreApi:
         return answer(self._body(session))
 
     def _coupon(self, key: str, session: Session, fields: Json) -> Response:
-        subtotal = sum((item.gross for item in self.store.fill(session.cart)), Decimal(0))
-        email = self.actions.contact_of(session).email
         try:
-            session.coupons = apply_coupon(
-                self.store.coupons, str(fields.get("code", "")), session.coupons, CouponCart(subtotal, email, session.customer_id)
-            )
+            self.actions.try_code(key, str(fields.get("code", "")))
         except CouponRefused as refused:
             words = str(refused)
             details = {"cart": words, "checkout": words.replace(" at checkout", "")} if " at checkout" in words else None
             return error("woocommerce_rest_cart_coupon_error", words, 400, **({"details": details} if details else {}))
-        if session.stage == "checkout":
-            self.actions.open_page(key)
-        else:
-            self.actions.watch.look(key)
         return answer(self._body(session))
 
     def _no_coupon(self, key: str, session: Session, fields: Json) -> Response:
@@ -141,7 +133,13 @@ class StoreApi:
         return answer(self._body(session))
 
     def _checkout(self, key: str, session: Session, fields: Json) -> Response:
-        """Place the order. A payment that is declined is a 400; the order stays, and stays payable, as `failed`."""
+        """
+        Place the order. A payment that is declined is a 400; the order stays, and stays payable, as `failed`.
+
+        Coupons are looked at twice, before and after the address that comes with the request; what goes is a 409, and nothing is ordered.
+        """
+        if errors := self._removed(session):
+            return error(errors[0]["code"], errors[0]["message"], 409)
         billing = fields.get("billing_address") or {}
         name = f"{billing.get('first_name', '')} {billing.get('last_name', '')}".strip()
         typed = {"email": str(billing.get("email", "")), "phone": str(billing.get("phone", "")), "country": str(billing.get("country", ""))}
@@ -151,13 +149,24 @@ class StoreApi:
             return error("woocommerce_rest_checkout_payment_method_disabled", f"{method} is not available for this order", 400)
         try:
             order = self.actions.buy(key, method)
+        except CouponsRemoved as removed:
+            words = [f"&quot;{code}&quot; was removed from the cart. {reason}" for code, reason in removed.reasons.items()]
+            return error("woocommerce_rest_cart_coupon_errors", " ".join(words), 409, removed_coupons=removed.reasons)
         except Refused as refused:
             return error("woocommerce_rest_cart_empty", str(refused), 400)
         if order.status == "failed":
             return error("woocommerce_rest_checkout_process_payment_error", "Votre carte a été refusée.", 400)
         return answer(_placed(order, str(fields.get("customer_note", "")), self.store.home))
 
+    def _removed(self, session: Session) -> list[Json]:
+        """Coupons that are not good any more go, and are told once."""
+        with self.store.lock:
+            gone = self.actions.checks.prune(session)
+        told = [self.actions.checks.told({code: reason}) for code, reason in gone.items()]
+        return [{"code": "woocommerce_rest_cart_coupon_error", "message": words} for words in told]
+
     def _body(self, session: Session) -> Json:
+        errors = self._removed(session)
         items = self.store.fill(session.cart, session.coupons)
         now = self.store.now()
         order = Order(0, "", now, now, items)
@@ -177,7 +186,7 @@ class StoreApi:
             "items_count": sum(item.quantity for item in items),
             "items_weight": 0,
             "cross_sells": [],
-            "errors": [],
+            "errors": errors,
             "payment_methods": list(METHODS),
             "extensions": {},
         }

@@ -27,6 +27,7 @@ from integrations.sandbox.woocommerce_records import Records
 from integrations.sandbox.woocommerce_rest import Rest
 from integrations.sandbox.woocommerce_store import HOST, ORIGIN, Store
 from integrations.sandbox.woocommerce_storeapi import StoreApi
+from integrations.sandbox.woocommerce_visibility import Visibility
 
 
 class WooCommerceTwin(MerchantActions):
@@ -57,7 +58,7 @@ class WooCommerceTwin(MerchantActions):
         self.keys = KeyCheck(store)
         self.coupons = CouponDesk(store.coupons, hooks.fire, ORIGIN)
         hooks.payloads |= {TOPIC: self._cart_payload, "coupon": lambda number: self.coupons.payload(int(number))}
-        others = [*Records(store, self).endpoints(), *self.coupons.endpoints()]
+        others = [*Records(store, self).endpoints(), *self.coupons.endpoints(), *Visibility(store).endpoints()]
         rest = Rest(store, self.keys, hooks.ping, others, PluginDesk(store, self.watch).endpoints())
         grant = KeyGrant(store, outgoing, for_people)
         routes = [*StoreApi(store, self).routes(), *rest.routes(), *grant.routes(), *StorePages(store, self).routes()]

@@ -10,15 +10,16 @@ from typing import Any
 
 import msgspec
 
-from connector.platforms import AccessLost, NotPermitted, PlatformError, Rejected, TransientError
+from connector.platforms import AccessLost, NotPermitted, PlatformError, Rejected, ShopClosed, TransientError
 from integrations.transport import DEFAULT_RETRY_AFTER, Answer, raise_for_status
 
 PLATFORM = "shopify"
 MAX_WAIT = 60.0
+FROZEN = (402, 423)
+"""What a shop answers that Shopify has frozen or locked, as for unpaid bills."""
 KINDS: Mapping[str, type[NotPermitted] | type[TransientError]] = {
     "ACCESS_DENIED": NotPermitted,
-    # A frozen shop answers 402 or 423 to other calls, which the transport maps alike.
-    "SHOP_INACTIVE": NotPermitted,
+    "SHOP_INACTIVE": ShopClosed,
     "INTERNAL_SERVER_ERROR": TransientError,
     "TIMEOUT": TransientError,
 }
@@ -148,6 +149,8 @@ def check_status(answer: Answer, call: str) -> None:
         raise_for_status(answer, platform=PLATFORM, call=call)
         return
     words = _words(answer.body)
+    if answer.status in FROZEN:
+        raise ShopClosed(words or "the shop is frozen", platform=PLATFORM, call=call, status=answer.status)
     if answer.status == 403 and "non-expiring access token" in words.lower():
         # Not a missing scope: this kind of token is dead for good.
         raise AccessLost(words, platform=PLATFORM, call=call, status=403)

@@ -24,7 +24,7 @@ from integrations.shopify import queries_bulk as documents
 from integrations.shopify.answers import PLATFORM
 from integrations.shopify.client import Client
 from integrations.shopify.discount_nodes import Code, Codes, to_code_state
-from integrations.shopify.discounts import ListedNode
+from integrations.shopify.discount_reads import ListedNode
 from integrations.shopify.nodes import CheckoutNode, CustomerNode, Node, OrderNode, ProductNode, gid, numeric_id
 from integrations.shopify.payloads import payload_error
 from integrations.shopify.reads import to_listed_checkout, to_listed_order, to_product, to_read_customer

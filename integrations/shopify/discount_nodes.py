@@ -70,13 +70,14 @@ class Gets(Node):
 
 
 class Code(Node):
-    """One code of a discount."""
+    """One code of a discount, and how often that one was used as far as Shopify has counted."""
 
     code: str
+    async_usage_count: int = 0
 
 
 class Codes(Node):
-    """The first code of a discount."""
+    """Some codes of a discount."""
 
     nodes: list[Code]
 
@@ -100,6 +101,7 @@ class Discount(Typed):
     async_usage_count: int = 0
     codes_count: Number | None = None
     codes: Codes | None = None
+    asked: Codes | None = None
     context: Typed | None = None
     minimum_requirement: Minimum | None = None
     customer_gets: Gets | None = None
@@ -111,10 +113,12 @@ def to_code_state(gid: str, found: Discount, asked: str = "") -> CodeState | Non
     """
     A discount as we know codes; None if it is automatic, has no code or no time of change.
 
-    A discount may have many codes: `asked` is the one it was found by, else its first one stands for it.
+    A discount may have many codes: `asked` is the one it was found by, else its first one stands for it. The limit of uses holds for
+    each code by itself, so `used` is that code's own.
     """
     first = found.codes.nodes[0].code if found.codes and found.codes.nodes else None
-    if found.typename not in KINDS or first is None or found.updated_at is None:
+    name = first if not asked or (first or "").casefold() == asked.casefold() else asked
+    if found.typename not in KINDS or name is None or first is None or found.updated_at is None:
         return None
     value = found.customer_gets.value if found.customer_gets else None
     percentage = value.percentage if value else None
@@ -124,7 +128,7 @@ def to_code_state(gid: str, found: Discount, asked: str = "") -> CodeState | Non
     return CodeState(
         platform_id=gid.rpartition("/")[2],
         source_version=found.updated_at.astimezone(UTC),
-        code=first if not asked or first.casefold() == asked.casefold() else asked,
+        code=name,
         kind=_kind(found.typename, value),
         status=CodeStatus(found.status.lower()) if found.status in {"ACTIVE", "SCHEDULED"} else CodeStatus.EXPIRED,
         title=found.title,
@@ -133,7 +137,7 @@ def to_code_state(gid: str, found: Discount, asked: str = "") -> CodeState | Non
         starts_at=_utc(found.starts_at),
         ends_at=_utc(found.ends_at),
         usage_limit=found.usage_limit,
-        used=found.async_usage_count,
+        used=_used(found, name),
         once_per_customer=found.applies_once_per_customer,
         minimum_subtotal=minimum.amount if minimum else None,
         restrictions=_restrictions(found),
@@ -187,6 +191,18 @@ def is_as_wanted(state: CodeState, code: DiscountCode) -> bool:
 def wire_time(at: datetime) -> str:
     """An instant as Shopify writes it: UTC, whole seconds."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _used(found: Discount, name: str) -> int:
+    """
+    How often one code of a discount was used; of many codes only its own uses count.
+
+    One that the search for codes does not know yet was made just now: nobody used it.
+    """
+    if found.codes_count is None or found.codes_count.count <= 1:
+        return found.async_usage_count
+    told = [*(found.asked.nodes if found.asked else ()), *(found.codes.nodes if found.codes else ())]
+    return next((one.async_usage_count for one in told if one.code.casefold() == name.casefold()), 0)
 
 
 def _kind(typename: str, value: Value | None) -> CodeKind:

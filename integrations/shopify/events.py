@@ -16,6 +16,7 @@ from integrations.shopify.payloads import (
     ConsentBody,
     CustomerBody,
     DiscountBody,
+    DisputeBody,
     MergeBody,
     OrderBody,
     ProductBody,
@@ -27,6 +28,7 @@ from integrations.shopify.payloads import (
     decode,
     payload_error,
 )
+from integrations.shopify.payments import to_dispute
 from integrations.shopify.privacy import MEANINGS
 
 S = TypeVar("S")
@@ -66,7 +68,8 @@ def _checkout(body: CheckoutBody, context: DeliveryContext) -> list[Event]:
 
 def _order(body: OrderBody, context: DeliveryContext) -> list[Event]:
     country, triggered_at = context.shop_country, context.triggered_at
-    return [to_order(body, country, triggered_at), *embedded_customer(body.customer, country, triggered_at)]
+    order = to_order(body, country, triggered_at, is_news_of_payment=context.topic == "orders/paid")
+    return [order, *embedded_customer(body.customer, country, triggered_at)]
 
 
 def _cart(body: CartBody, context: DeliveryContext) -> list[Event]:
@@ -106,6 +109,10 @@ def _discount(*, is_removal: bool = False, is_of_code: bool = False) -> Callable
     return lambda body, context: to_discount(body, context.at, is_removal=is_removal, is_of_code=is_of_code)
 
 
+def _dispute(body: DisputeBody, context: DeliveryContext) -> list[Event]:
+    return to_dispute(body, context.at)
+
+
 def _stale_shop(body: ShopBody, context: DeliveryContext) -> list[Event]:
     return [to_stale_shop(body, context.at)]
 
@@ -139,6 +146,8 @@ _READERS: dict[str, Reader] = {
     "discounts/delete": _reader(DiscountBody, _discount(is_removal=True)),
     "discounts/redeemcode_added": _reader(DiscountBody, _discount(is_of_code=True)),
     "discounts/redeemcode_removed": _reader(DiscountBody, _discount(is_of_code=True)),
+    "disputes/create": _reader(DisputeBody, _dispute),
+    "disputes/update": _reader(DisputeBody, _dispute),
     "shop/update": _reader(ShopBody, _stale_shop),
     "app/uninstalled": _reader(ShopBody, _uninstalled),
 }

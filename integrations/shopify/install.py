@@ -15,7 +15,18 @@ import msgspec
 
 from connector.canonical import ShopProfile
 from connector.config import Settings
-from connector.platforms import Access, BadSignature, Callback, Installation, InstallRefused, InstallStart, TransientError
+from connector.platforms import (
+    Access,
+    BadSignature,
+    Callback,
+    Installation,
+    InstallRefused,
+    InstallStart,
+    NotPermitted,
+    Rejected,
+    ShopClosed,
+    TransientError,
+)
 from integrations.shopify import queries
 from integrations.shopify.answers import PLATFORM
 from integrations.shopify.client import Client
@@ -77,6 +88,24 @@ class AppInstallation(Node):
     """The app in this shop."""
 
     access_scopes: list[Scope] = msgspec.field(default_factory=list)
+
+
+class PasswordProtection(Node):
+    """Whether shoppers must give a password before they see the online store."""
+
+    enabled: bool
+
+
+class OnlineStore(Node):
+    """The online store channel."""
+
+    password_protection: PasswordProtection
+
+
+class OnlineStoreAnswer(Node):
+    """`OnlineStoreNow`."""
+
+    online_store: OnlineStore
 
 
 class ShopAnswer(Node):
@@ -171,6 +200,17 @@ def read_shop(client: Client, access: Access) -> tuple[ShopProfile, tuple[str, .
         hosts=tuple(dict.fromkeys(host.lower() for host in (domain, text(public.host)) if host)),
     )
     return profile, tuple(scope.handle for scope in installation.access_scopes)
+
+
+def is_open(client: Client, access: Access) -> bool | None:
+    """Whether any shopper can enter the online store; None where Shopify does not tell us. Raises ShopClosed, PlatformError."""
+    try:
+        answer = client.query(access, "online_store", queries.ONLINE_STORE, {}, OnlineStoreAnswer).data
+    except ShopClosed:
+        raise
+    except (NotPermitted, Rejected):
+        return None
+    return not answer.online_store.password_protection.enabled
 
 
 def wanted_scopes(settings: Settings) -> tuple[str, ...]:

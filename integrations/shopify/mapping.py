@@ -24,6 +24,7 @@ from integrations.shopify.payloads import (
     RemovedBody,
     payload_error,
 )
+from integrations.shopify.payments import paid_by_webhook, refunded_by_webhook
 from integrations.shopify.values import (
     country_code,
     currency,
@@ -124,19 +125,17 @@ def to_cart(body: CartBody, triggered_at: datetime | None = None) -> Checkout:
     )
 
 
-def to_order(body: OrderBody, shop_country: str | None = None, triggered_at: datetime | None = None) -> Order:
+def to_order(
+    body: OrderBody, shop_country: str | None = None, triggered_at: datetime | None = None, *, is_news_of_payment: bool = False
+) -> Order:
     """
     Map `orders/create`, `orders/updated`, `orders/paid`, `orders/cancelled`.
 
     Money: decimal text in the shop's currency, exact. `placed_at` is `processed_at`, else `created_at`. An unknown payment
-    word counts as pending and stays readable in `platform_status`. Raises: PayloadError (`missing_id` …) as `to_checkout`.
+    word counts as pending and stays readable in `platform_status`. `is_news_of_payment`: it came as `orders/paid`. Whether the payment
+    is disputed is not told. Raises: PayloadError (`missing_id` …) as `to_checkout`.
     """
-    _refuse_gid(body.admin_graphql_api_id, allowed="Order")
-    if body.abandoned_checkout_url is not None:
-        raise payload_error("wrong_topic", "a checkout, not an order")
-    order_id = text(body.id)
-    if order_id is None:
-        raise payload_error("missing_id")
+    order_id = _order_id(body)
     customer, default, shipping, billing = _people(body.customer, body.shipping_address, body.billing_address)
     country = country_code(default.country_code) or country_code(shipping.country_code) or shop_country
     first_name, last_name = first_named(*((who.first_name, who.last_name) for who in (customer, shipping, billing)))
@@ -169,7 +168,19 @@ def to_order(body: OrderBody, shop_country: str | None = None, triggered_at: dat
         cancelled_at=optional_instant(body.cancelled_at),
         is_test=bool(body.test),
         triggered_at=triggered_at,
+        paid_at=paid_by_webhook(body, is_news_of_payment=is_news_of_payment),
+        refunded_total=refunded_by_webhook(body),
     )
+
+
+def _order_id(body: OrderBody) -> str:
+    _refuse_gid(body.admin_graphql_api_id, allowed="Order")
+    if body.abandoned_checkout_url is not None:
+        raise payload_error("wrong_topic", "a checkout, not an order")
+    order_id = text(body.id)
+    if order_id is None:
+        raise payload_error("missing_id")
+    return order_id
 
 
 def to_customer(body: CustomerBody, shop_country: str | None = None, triggered_at: datetime | None = None) -> Customer:

@@ -175,6 +175,21 @@ class OrderLineNode(Node):
     variant: Reference | None = None
 
 
+class TransactionNode(Node):
+    """Money that moved, or should have: `SALE` and `CAPTURE` bring it in."""
+
+    kind: str
+    status: str
+    processed_at: Instant | None = None
+
+
+class DisputeNode(Node):
+    """A dispute about an order's payment: `CHARGEBACK` or `INQUIRY` as it began, and where it is."""
+
+    initiated_as: str
+    status: str
+
+
 class OrderNode(Node):
     """An order with a page of its lines."""
 
@@ -198,6 +213,9 @@ class OrderNode(Node):
     subtotal_price_set: MoneyBag | None = None
     total_discounts_set: MoneyBag | None = None
     total_tax_set: MoneyBag | None = None
+    total_refunded_set: MoneyBag | None = None
+    transactions: list[TransactionNode] | None = None
+    disputes: list[DisputeNode] | None = None
     customer: PersonNode | None = None
     shipping_address: AddressNode | None = None
     billing_address: AddressNode | None = None

@@ -143,6 +143,21 @@ class CartBody(msgspec.Struct):
     admin_graphql_api_id: str | None = None
 
 
+class RefundTransaction(msgspec.Struct):
+    """Money that was given back (`refund`) with this refund, or should have been; in the currency that the buyer paid with."""
+
+    kind: str | None = None
+    status: str | None = None
+    amount: Decimal | None = None
+    currency: str | None = None
+
+
+class Refund(msgspec.Struct):
+    """One refund of an order."""
+
+    transactions: list[RefundTransaction] | None = None
+
+
 class OrderBody(msgspec.Struct):
     """`orders/create|updated|paid|cancelled`; plain amounts are in the shop's currency."""
 
@@ -167,6 +182,7 @@ class OrderBody(msgspec.Struct):
     taxes_included: bool | None = None
     test: bool | None = None
     discount_codes: list[Code] | None = None
+    refunds: list[Refund] | None = None
     line_items: list[msgspec.Raw] | None = None
     billing_address: Address | list[Any] | None = None
     shipping_address: Address | list[Any] | None = None
@@ -247,6 +263,16 @@ class DiscountBody(msgspec.Struct):
     admin_graphql_api_id: str | None = None
     redeem_code: Code | msgspec.UnsetType | None = msgspec.UNSET
     deleted_at: Any = None
+
+
+class DisputeBody(msgspec.Struct):
+    """`disputes/create|update`: a dispute of Shopify Payments. It tells no time of its change."""
+
+    id: Id | None = None
+    order_id: Id | None = None
+    type: str | None = None
+    status: str | None = None
+    initiated_at: Any = msgspec.UNSET
 
 
 class ScopesBody(msgspec.Struct):

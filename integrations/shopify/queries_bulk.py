@@ -67,7 +67,7 @@ query BulkCheckouts {{
 }}
 """
 
-_CODES_OF = queries_codes.KINDS.replace("codes(first: 1) { nodes { code } }", "codes { edges { node { id code } } }")
+_CODES_OF = queries_codes.KINDS.replace(queries_codes.FIRST_CODE, "codes { edges { node { id code asyncUsageCount } } }")
 CODES = f"""
 query BulkCodes {{
   discountNodes(query: "method:code {WORDS}") {{ edges {{ node {{ id discount {{ {_CODES_OF} }} }} }} }}

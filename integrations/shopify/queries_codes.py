@@ -9,12 +9,15 @@ CODE_PAGE = 20
 BULK = 250
 """Shopify takes so many unique codes at once."""
 OWNERS_AT_ONCE = 25
+FOUND_AT_ONCE = 10
+"""So many codes of one discount are looked for in one call."""
 
-_COMMON = """
+FIRST_CODE = "codes(first: 1) { nodes { code asyncUsageCount } }"
+_COMMON = f"""
 title status startsAt endsAt updatedAt usageLimit appliesOncePerCustomer asyncUsageCount
-codesCount { count }
-codes(first: 1) { nodes { code } }
-context { __typename }
+codesCount {{ count }}
+{FIRST_CODE}
+context {{ __typename }}
 """
 _MINIMUM = """
 minimumRequirement {
@@ -42,9 +45,15 @@ __typename
 """
 _CHANGED = f"codeDiscountNode {{ id codeDiscount {{ {KINDS} }} }} userErrors {{ field code message }}"
 
+# Of a discount with many codes each is counted by itself; codes of a discount cannot be filtered by name, only searched.
+_WITH_CODES = ("DiscountCodeBasic", "DiscountCodeFreeShipping", "DiscountCodeBxgy", "DiscountCodeApp")
+_ASKED = "asked: codes(first: 5, query: $words) { nodes { code asyncUsageCount } }"
 CODE = f"""
-query DiscountOfCode($code: String!) {{
-  codeDiscountNodeByCode(code: $code) {{ id codeDiscount {{ {KINDS} }} }}
+query DiscountOfCode($code: String!, $words: String!) {{
+  codeDiscountNodeByCode(code: $code) {{
+    id
+    codeDiscount {{ {KINDS} {" ".join(f"... on {kind} {{ {_ASKED} }}" for kind in _WITH_CODES)} }}
+  }}
 }}
 """
 
@@ -67,6 +76,29 @@ query DiscountsWithCodes($first: Int!, $after: String, $query: String!) {{
 OWNERS = f"""
 query OwnersOfCodes({", ".join(f"$c{place}: String!" for place in range(OWNERS_AT_ONCE))}) {{
   {" ".join(f"c{place}: codeDiscountNodeByCode(code: $c{place}) {{ id }}" for place in range(OWNERS_AT_ONCE))}
+}}
+"""
+
+_PLACES = range(FOUND_AT_ONCE)
+_SEARCHES = " ".join(f"w{place}: codes(first: 5, query: $w{place}) {{ nodes {{ id code asyncUsageCount }} }}" for place in _PLACES)
+FIND_CODES = f"""
+query CodesOfDiscount($ids: [ID!]!, {", ".join(f"$w{place}: String!" for place in _PLACES)}) {{
+  nodes(ids: $ids) {{
+    id
+    ... on DiscountCodeNode {{ codeDiscount {{ __typename {" ".join(f"... on {kind} {{ {_SEARCHES} }}" for kind in _WITH_CODES)} }} }}
+  }}
+  currentAppInstallation {{ accessScopes {{ handle }} }}
+}}
+"""
+
+_PAGE_OF_CODES = "codes(first: 250, after: $after) { pageInfo { hasNextPage endCursor } nodes { id code asyncUsageCount } }"
+ALL_CODES = f"""
+query AllCodesOfDiscount($ids: [ID!]!, $after: String) {{
+  nodes(ids: $ids) {{
+    id
+    ... on DiscountCodeNode {{ codeDiscount {{ __typename {" ".join(f"... on {kind} {{ {_PAGE_OF_CODES} }}" for kind in _WITH_CODES)} }} }}
+  }}
+  currentAppInstallation {{ accessScopes {{ handle }} }}
 }}
 """
 
@@ -116,3 +148,11 @@ query CodesOfAddition($id: ID!) {
   }
 }
 """
+
+REMOVE_CODES = """
+mutation RemoveCodes($discountId: ID!, $ids: [ID!]!) {
+  discountCodeRedeemCodeBulkDelete(discountId: $discountId, ids: $ids) { job { id done } userErrors { field code message } }
+}
+"""
+
+JOB = "query JobNow($id: ID!) { job(id: $id) { done } }"

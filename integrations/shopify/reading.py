@@ -19,8 +19,8 @@ from connector.reading import Change, Count, Export, LineNow, Page
 from integrations.shopify import bulk, paging, queries
 from integrations.shopify.answers import PLATFORM
 from integrations.shopify.client import Client
-from integrations.shopify.discounts import discount_now, discounts_changed
-from integrations.shopify.install import read_shop
+from integrations.shopify.discount_reads import discount_now, discounts_changed
+from integrations.shopify.install import is_open, read_shop
 from integrations.shopify.nodes import ByGid, Connection, CountNode, CustomerNode, Node, SaleNode, gid
 from integrations.shopify.reads import BUYABLE, to_listed_checkout, to_listed_order, to_product, to_products, to_read_customer
 from integrations.shopify.values import money, text
@@ -144,8 +144,9 @@ class ShopifyReads:
         return to_listed_checkout(checkout) if checkout else None
 
     def shop_now(self, access: Access) -> ShopProfile:
-        """The shop as it is now."""
-        return read_shop(self._client, access)[0]
+        """The shop as it is now, and whether its online store is open."""
+        profile, _ = read_shop(self._client, access)
+        return replace(profile, is_open=is_open(self._client, access))
 
     def orders_of(self, access: Access, token: str | None, cart_token: str | None) -> list[Order]:
         """The orders that came of a checkout: by its own token, else, if that finds none, by its cart's."""

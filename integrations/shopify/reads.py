@@ -29,6 +29,7 @@ from integrations.shopify.nodes import (
     VariantNode,
     numeric_id,
 )
+from integrations.shopify.payments import disputed, paid_by_transactions
 from integrations.shopify.values import country_code, currency, instant, money, optional_instant, payment_state, text, total, web_address
 
 BUYABLE = frozenset({"ACTIVE", "UNLISTED"})
@@ -77,14 +78,16 @@ def to_listed_order(node: OrderNode, shop_country: str | None = None) -> Order:
     default, shipping, billing = _places(customer, node.shipping_address, node.billing_address)
     first_name, last_name = first_named(*((who.first_name, who.last_name) for who in (customer, shipping, billing)))
     created_at = instant(node.created_at)
+    placed_at = optional_instant(node.processed_at) or created_at
+    state = payment_state(node.display_financial_status)
     return Order(
         platform_id=numeric_id(node.id),
         source_version=instant(node.updated_at),
         created_at=created_at,
-        placed_at=optional_instant(node.processed_at) or created_at,
+        placed_at=placed_at,
         currency=currency(node.currency_code),
         total=total(_shops(node.total_price_set)),
-        payment_state=payment_state(node.display_financial_status),
+        payment_state=state,
         number=text(node.name),
         platform_status=(text(node.display_financial_status) or "").lower() or None,
         checkout_token=text(node.checkout_token),
@@ -104,6 +107,9 @@ def to_listed_order(node: OrderNode, shop_country: str | None = None) -> Order:
         lines=tuple(_line(line, line.original_unit_price_set.shop_money.amount) for line in node.line_items.nodes),
         cancelled_at=optional_instant(node.cancelled_at),
         is_test=bool(node.test),
+        paid_at=paid_by_transactions(node.transactions or (), state, placed_at),
+        refunded_total=money(_shops(node.total_refunded_set)),
+        is_disputed=None if node.disputes is None else disputed(node.disputes),
     )
 
 

@@ -35,7 +35,14 @@ class WooCommercePlatform:
     """Stores that run WooCommerce 9 to 11, reached with REST keys that a shop manager granted."""
 
     name: PlatformName = PLATFORM
-    can = Capabilities(shop_in_path=True, tracks_carts=False, has_product_reads=True, registers_webhooks=True, tells_code_use=False)
+    can = Capabilities(
+        shop_in_path=True,
+        tracks_carts=False,
+        has_product_reads=True,
+        registers_webhooks=True,
+        tells_code_use=False,
+        locks_codes_to_email=True,
+    )
     reads: Reads | None
     codes: Codes | None
     embedded: Embedded | None = None

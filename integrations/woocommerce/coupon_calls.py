@@ -6,7 +6,8 @@ Source: class-wc-rest-coupons-controller.php, class-wc-coupon-data-store-cpt.php
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from os.path import commonprefix
 from typing import Any, Final
 
 import msgspec
@@ -15,13 +16,16 @@ from connector.platforms import Gone, PayloadError, PlatformError, Rejected, Tra
 from integrations.transport import decode
 from integrations.woocommerce import client
 from integrations.woocommerce.calling import Call, send
-from integrations.woocommerce.coupon_nodes import CouponBody, code_of, to_code_state
+from integrations.woocommerce.coupon_nodes import CouponBody, code_of, series_of, to_code_state
 from integrations.woocommerce.payloads import PLATFORM
 
 COUPONS: Final = "wc/v3/coupons"
+EXISTS = "woocommerce_rest_coupon_code_already_exists"
 UNKNOWN = "woocommerce_rest_shop_coupon_invalid_id"
 MOST_ALIKE = 20
 """Pages of coupons with similar names that are looked through for one name."""
+SHORTEST_COMMON = 3
+"""What so few letters find is most of the book."""
 _SPLIT = re.compile(r'[\s",+]+')
 _ESCAPED = re.compile(r'[\s",+&<>\\]+')
 """Codes are kept with HTML entities, in which a search for the sign itself finds nothing."""
@@ -64,9 +68,34 @@ def coupons_under(call: Call, code: str) -> list[CouponBody]:
     return found
 
 
-def search_coupons(call: Call, words: str, page: int) -> tuple[list[CouponBody], tuple[str, ...], bool]:
+def coupons_of(call: Call, platform_id: str, codes: Sequence[str]) -> dict[str, CouponBody]:
+    """
+    Those coupons outside the bin that have one of these codes and were made of the coupon `platform_id`, or are it, by code in lower case.
+
+    What the codes have in common finds many at a time; it is asked for no more often than they would be one by one.
+    """
+    wanted = {code.strip().lower() for code in codes if code.strip()}
+    found: dict[str, CouponBody] = {}
+    common = max(_ESCAPED.split(commonprefix(list(wanted))), key=len)  # noqa: RUF071 -- letter by letter is what is wanted
+    for page in range(1, len(wanted) + 1 if len(wanted) > 1 and len(common) >= SHORTEST_COMMON else 1):
+        bodies, _, is_last = search_coupons(call, common, page, is_newest_first=True)
+        found |= {code_of(body): body for body in bodies if code_of(body) in wanted and is_of(body, platform_id)}
+        if is_last or len(found) == len(wanted):
+            return found
+    for code in wanted - set(found):
+        found |= {code_of(body): body for body in coupons_under(call, code) if is_of(body, platform_id)}
+    return found
+
+
+def is_of(body: CouponBody, platform_id: str) -> bool:
+    """Whether a coupon outside the bin is this one, or one that we made of it."""
+    return not body.is_gone and platform_id in (str(body.id), series_of(body))
+
+
+def search_coupons(call: Call, words: str, page: int, *, is_newest_first: bool = False) -> tuple[list[CouponBody], tuple[str, ...], bool]:
     """One page of WordPress's search, those that make no sense apart, and whether it is the last page."""
-    params = {"status": "any", "orderby": "id", "order": "asc", "per_page": str(client.PAGE_SIZE), "page": str(page)}
+    order = "desc" if is_newest_first else "asc"
+    params = {"status": "any", "orderby": "id", "order": order, "per_page": str(client.PAGE_SIZE), "page": str(page)}
     # A leading hyphen would exclude the word.
     if terms := [term for word in _SPLIT.split(words) if (term := word.lstrip("-"))]:
         params["search"] = " ".join(terms)

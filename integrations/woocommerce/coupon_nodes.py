@@ -23,6 +23,10 @@ SUSPENDED_AT = datetime(2000, 1, 1, tzinfo=UTC)
 FORMER_END = "_connector_former_end"
 """The coupon's own note of the end it had when it was suspended; NO_END: none. It counts while the end is SUSPENDED_AT."""
 NO_END = "none"
+SERIES = "_connector_series"
+"""The coupon's own note of the coupon that it was made of: by this, and by nothing that looks alike, we know it for ours."""
+_PATTERN = frozenset("*?|^$/(){}[]\\")
+"""Other addresses than the lock's own are compared as with a regular expression; dots and pluses, which many have, do little harm."""
 _HUNDRED, _CENT = Decimal(100), Decimal("0.01")
 _LISTS = ("product_ids", "excluded_product_ids", "product_categories", "excluded_product_categories")
 _BRANDS = ("product_brands", "exclude_product_brands")
@@ -111,7 +115,7 @@ def to_fields(code: DiscountCode, now: datetime) -> dict[str, Any]:
     Our code as REST takes it; it cannot be combined with other coupons, as codes made on Shopify cannot.
 
     Amounts are texts, the end an exact instant with its zone. Raises Rejected for what WooCommerce has not: a beginning in the future,
-    more than two decimals (it would not tell us what became of them), kinds without a value.
+    more than two decimals (it would not tell us what became of them), kinds without a value, addresses that it takes for patterns.
     """
     if code.starts_at is not None and code.starts_at > now:
         raise _refused("WooCommerce has no codes that begin later")
@@ -132,6 +136,8 @@ def to_fields(code: DiscountCode, now: datetime) -> dict[str, Any]:
     if code.minimum_subtotal is not None:
         fields["minimum_amount"] = _money_text(code.minimum_subtotal)
     if code.email is not None:
+        if _PATTERN.intersection(code.email):
+            raise _refused("WooCommerce would take this address for a pattern that fits others")
         fields["email_restrictions"] = [code.email.strip().lower()]
     return fields
 
@@ -194,6 +200,12 @@ def kind_of(body: CouponBody) -> CodeKind:
 def code_of(body: CouponBody) -> str:
     """The code in lower case, "" if there is none; WooCommerce keeps it as a post's title, with entities."""
     return html.unescape(text(body.code) or "").strip().lower()
+
+
+def series_of(body: CouponBody) -> str | None:
+    """The number of the coupon that we made this one of, None if we did not."""
+    note = next((one for one in body.meta_data or () if one.key == SERIES), None)
+    return bytes(note.value).decode("ascii", "replace").strip('"') if note is not None else None
 
 
 def former_end(body: CouponBody) -> tuple[bool, datetime | None]:

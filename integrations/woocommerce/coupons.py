@@ -6,55 +6,34 @@ repeated safely, so after an unclear answer only a look tells whether it was don
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
 
 from connector import clock
 from connector.codes import CodeKind, CodeState, DiscountCode, IssuedCodes
 from connector.platforms import Access, CodeTaken, Gone, Rejected, ThrottledError, TransientError
 from connector.reading import Page
 from integrations.transport import Transport
-from integrations.woocommerce import client
+from integrations.woocommerce import client, coupon_series
 from integrations.woocommerce.calling import Call
 from integrations.woocommerce.coupon_calls import (
     COUPONS,
-    NewestCoupons,
+    EXISTS,
     change_coupon,
     coupon_by_id,
     coupons_under,
     delete_coupon,
     existing_coupon,
-    has_code,
-    hidden_codes,
     is_number,
     published_under,
-    read_coupon,
     says,
     search_coupons,
     sensible,
     write_coupon,
 )
-from integrations.woocommerce.coupon_nodes import (
-    FORMER_END,
-    NO_END,
-    SUSPENDED_AT,
-    CouponBody,
-    code_of,
-    differences,
-    former_end,
-    to_code_state,
-    to_copy,
-    to_fields,
-    wire_time,
-)
+from integrations.woocommerce.coupon_locks import check_locked, check_opened, resumed_end, resuming, suspending
+from integrations.woocommerce.coupon_nodes import CouponBody, code_of, differences, to_code_state, to_fields
 from integrations.woocommerce.payloads import PLATFORM
-from integrations.woocommerce.values import instant
 
 __all__ = ("CouponBody", "WooCodes", "coupon_now", "to_code_state")
-
-EXISTS = "woocommerce_rest_coupon_code_already_exists"
-BATCH = 25
-"""Coupons made by one call: each is a post with two dozen fields, and the whole must be over before our patience is."""
 
 
 class WooCodes:
@@ -95,30 +74,24 @@ class WooCodes:
         return _proven(call, made, code)
 
     def issue_codes(self, access: Access, platform_id: str, codes: Sequence[str]) -> IssuedCodes:
-        """
-        Make more codes of the same terms as a coupon; doing it again makes only what is missing.
+        """See `coupon_series.issue`."""
+        return coupon_series.issue(Call(self._transport, access), platform_id, codes)
 
-        WooCommerce has one code to a coupon: each becomes a coupon of its own, to be suspended and deleted by itself. A name that
-        another coupon has, a suspended one included, is refused. Raises Gone.
-        """
-        call = Call(self._transport, access)
-        model = existing_coupon(call, platform_id)
-        wanted = list({code.strip().lower(): code for code in codes if code.strip()}.values())
-        issued: list[str] = []
-        refused: dict[str, str] = {}
-        taken, newest = hidden_codes(call), NewestCoupons(call)
-        for start in range(0, len(wanted), BATCH):
-            part = wanted[start : start + BATCH]
-            free = [code for code in part if code.strip().lower() not in taken]
-            outcome = dict.fromkeys(part, EXISTS) | _make(call, model, free)
-            for code, reason in outcome.items():
-                if reason == EXISTS and _is_copy(newest.find(code) or coupons_under(call, code), model):
-                    reason = ""
-                if reason:
-                    refused[code] = reason
-                else:
-                    issued.append(code)
-        return IssuedCodes(tuple(issued), refused)
+    def withdraw_codes(self, access: Access, platform_id: str, codes: Sequence[str]) -> None:
+        """See `coupon_series.withdraw`."""
+        coupon_series.withdraw(Call(self._transport, access), platform_id, codes)
+
+    def restore_codes(self, access: Access, platform_id: str, codes: Sequence[str]) -> IssuedCodes:
+        """See `coupon_series.restore`."""
+        return coupon_series.restore(Call(self._transport, access), platform_id, codes)
+
+    def clear_codes(self, access: Access, platform_id: str, codes: Sequence[str]) -> tuple[str, ...]:
+        """See `coupon_series.clear`."""
+        return coupon_series.clear(Call(self._transport, access), platform_id, codes)
+
+    def use_url(self, shop_url: str, code: str) -> str | None:
+        """None: the only link of WooCommerce's with a coupon needs products, and empties the visitor's cart. (CheckoutLink.php, 10.0 on)"""
+        return None
 
     def read_code(self, access: Access, code: str) -> CodeState | None:
         """
@@ -155,19 +128,12 @@ class WooCodes:
         """
         Make it a draft, which the checkout does not know, and end it in the year 2000 besides. Raises Gone.
 
-        The end that it had is noted at the coupon itself, so that `resume_code` can give it back.
+        Coupons that were made of it go on: each has its own end, and is withdrawn by itself.
         """
         call = Call(self._transport, access)
-        body = existing_coupon(call, platform_id)
-        end = instant(body.date_expires_gmt)
-        if end == SUSPENDED_AT and not body.is_published:
-            return
-        fields: dict[str, Any] = {"status": "draft", "date_expires": wire_time(SUSPENDED_AT)}
-        if end != SUSPENDED_AT:
-            fields["meta_data"] = [{"key": FORMER_END, "value": wire_time(end) if end else NO_END}]
-        changed = change_coupon(call, "coupon_suspend", platform_id, fields)
-        if changed.is_published or instant(changed.date_expires_gmt) != SUSPENDED_AT:
-            raise TransientError("the store did not suspend the coupon", platform=PLATFORM, call="coupon_suspend", status=200)
+        fields = suspending(existing_coupon(call, platform_id))
+        if fields is not None:
+            check_locked(change_coupon(call, "coupon_suspend", platform_id, fields), "coupon_suspend")
 
     def resume_code(self, access: Access, platform_id: str) -> None:
         """
@@ -176,17 +142,12 @@ class WooCodes:
         """
         call = Call(self._transport, access)
         body = existing_coupon(call, platform_id)
-        is_ended, former = former_end(body)
-        if body.is_published and instant(body.date_expires_gmt) != SUSPENDED_AT:
+        fields = resuming(body)
+        if fields is None:
             return
         if any(other.id != body.id for other in published_under(call, code_of(body))):
             raise _taken()
-        end = former if is_ended else _future(instant(body.date_expires_gmt))
-        fields: dict[str, Any] = {"status": "publish", "date_expires": wire_time(end) if end else ""}
-        # The note stays: WooCommerce would delete it before it sets the end, and a store that dies in between would have lost it.
-        changed = change_coupon(call, "coupon_resume", platform_id, fields)
-        if not changed.is_published or instant(changed.date_expires_gmt) != end:
-            raise TransientError("the store did not resume the coupon", platform=PLATFORM, call="coupon_resume", status=200)
+        check_opened(change_coupon(call, "coupon_resume", platform_id, fields), resumed_end(body), "coupon_resume")
 
     def delete_code(self, access: Access, platform_id: str) -> None:
         """Put the coupon into the bin, from which its merchant can take it; delete it where the site has no bin. Gone is fine."""
@@ -244,38 +205,6 @@ def _proven(call: Call, made: CouponBody, code: DiscountCode) -> CodeState:
     if differences(first, code):
         raise _taken()
     return to_code_state(first)
-
-
-def _make(call: Call, model: CouponBody, codes: Sequence[str]) -> dict[str, str]:
-    """Make coupons of a model's terms; by code "", or why the store did not: its code for it."""
-    if not codes:
-        return {}
-    terms = to_copy(model)
-    made = client.batch(call, "coupons", create=[terms | {"code": code.strip().lower()} for code in codes]).create
-    outcome: dict[str, str] = {}
-    for code, (told, raw) in zip(codes, made, strict=True):
-        if told.error is not None:
-            outcome[code] = str(told.error.code)
-            continue
-        body = read_coupon(raw)
-        is_right = has_code(body, code) and _terms(body) == _terms(model)
-        if not is_right:
-            delete_coupon(call, body.id)
-        outcome[code] = "" if is_right else "kept_otherwise"
-    return outcome
-
-
-def _is_copy(found: Sequence[CouponBody], model: CouponBody) -> bool:
-    """Whether one of those that have a code already has the model's terms."""
-    return any(_terms(body) == _terms(model) for body in found)
-
-
-def _terms(body: CouponBody) -> dict[str, Any]:
-    return {name: value for name, value in to_copy(body).items() if name not in ("description", "meta_data")}
-
-
-def _future(end: datetime | None) -> datetime | None:
-    return end if end is not None and end > clock.now() else None
 
 
 def _taken() -> CodeTaken:

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from urllib.parse import urlsplit
 
-from connector.canonical import Checkout, Customer, Event, LineItem, Order, PaymentState, Product, Removed, Resource, Stale
+from connector.canonical import Checkout, Customer, Event, LineItem, Order, Product, Removed, Resource, Stale
 from connector.platforms import DeliveryContext, OtherSite, PayloadError
 from connector.rules.identity import choose_phone, normalise_email, parse_phone
 from integrations.woocommerce import carts
@@ -27,6 +27,7 @@ from integrations.woocommerce.payloads import (
     Text,
     decode,
 )
+from integrations.woocommerce.payments import paid_at, payment_state, refunded_total, was_placed
 from integrations.woocommerce.plaintext import plain, text
 from integrations.woocommerce.values import (
     country_code,
@@ -47,13 +48,6 @@ CHECKOUT_PAGES = frozenset({"checkout", "store-api"})
 _BOUGHT = (Resource.ORDER, Resource.CHECKOUT)
 _KINDS = {"order": _BOUGHT, "product": (Resource.PRODUCT,), "coupon": (Resource.DISCOUNT_CODE,)}
 _DELETE_ACTIONS = {"woocommerce_delete_order": _BOUGHT, "woocommerce_delete_coupon": (Resource.DISCOUNT_CODE,)}
-PAYMENT_STATES = {
-    "on-hold": PaymentState.PENDING,
-    "processing": PaymentState.PAID,
-    "completed": PaymentState.PAID,
-    "refunded": PaymentState.REFUNDED,
-    "cancelled": PaymentState.VOIDED,
-}
 
 
 def to_events(context: DeliveryContext, body: bytes) -> list[Event]:
@@ -126,19 +120,24 @@ def order_events(body: OrderBody, shop_country: str | None, triggered_at: dateti
     status = body.status
     if not status.strip():
         raise PayloadError("an order without a status", platform=PLATFORM, reason="shape")
-    paid_at = instant(body.date_paid_gmt)
+    date_paid = instant(body.date_paid_gmt)
     is_shoppers = text(body.created_via) in CHECKOUT_PAGES
     if status == "trash":
         return removed_order(identifier(body.id), _modified(body))
     if status in DRAFTS and cart_token(body):
         # The plugin tells of this cart itself, and better; an earlier word of the draft may have had no stamp yet.
         return [Removed(Resource.CHECKOUT, at=_modified(body), platform_id=identifier(body.id))]
-    if status in DRAFTS or status in UNPAID:
-        # Paid once and set back by hand: an order came of it, so it is not to be reminded of.
-        return [to_checkout(body, shop_country, triggered_at, completed_at=paid_at)] if is_shoppers else []
-    if status == "cancelled" and paid_at is None:
-        return [to_checkout(body, shop_country, triggered_at, closed_at=_modified(body))] if is_shoppers else []
-    return [to_order(body, shop_country, triggered_at)]
+    if status in DRAFTS:
+        return [to_checkout(body, shop_country, triggered_at, completed_at=date_paid)] if is_shoppers else []
+    placed: list[Event] = [to_order(body, shop_country, triggered_at)]
+    if status in UNPAID:
+        # Paid once and set back by hand: an order came of it, so it is not to be reminded of, and its payment is withdrawn.
+        waiting = [to_checkout(body, shop_country, triggered_at, completed_at=date_paid)] if is_shoppers else []
+        return [*waiting, *(placed if date_paid else [])]
+    if status == "cancelled" and date_paid is None:
+        closed = [to_checkout(body, shop_country, triggered_at, closed_at=_modified(body))] if is_shoppers else []
+        return [*closed, *(placed if was_placed(body) else [])]
+    return placed
 
 
 def to_checkout(
@@ -196,17 +195,18 @@ def to_order(body: OrderBody, shop_country: str | None, triggered_at: datetime |
     for `date_created` is when the checkout page was opened. Raises PayloadError.
     """
     billing, shipping = _addresses(body)
-    created_at, modified_at, paid_at = _created(body), _modified(body), instant(body.date_paid_gmt)
+    created_at, modified_at, date_paid = _created(body), _modified(body), instant(body.date_paid_gmt)
+    state = payment_state(body.status, date_paid is not None, bool(body.refunds))
     return Order(
         platform_id=identifier(body.id),
         checkout_token=identifier(body.id),
         cart_token=cart_token(body),
         source_version=modified_at,
         created_at=created_at,
-        placed_at=max(paid_at or modified_at, created_at),
+        placed_at=max(date_paid or modified_at, created_at),
         currency=currency_code(body.currency),
         total=_total(body),
-        payment_state=payment_state(body.status, paid_at is not None, bool(body.refunds)),
+        payment_state=state,
         number=text(body.number),
         platform_status=text(body.status),
         customer_id=optional_id(body.customer_id),
@@ -222,18 +222,9 @@ def to_order(body: OrderBody, shop_country: str | None, triggered_at: datetime |
         lines=to_lines(body),
         cancelled_at=modified_at if body.status == "cancelled" else None,
         triggered_at=triggered_at,
+        paid_at=paid_at(body, state, modified_at),
+        refunded_total=refunded_total(body.refunds),
     )
-
-
-def payment_state(status: str, is_paid: bool, has_refunds: bool) -> PaymentState:
-    """
-    Where the money is. A status of a plugin counts as paid if the order has a payment date.
-
-    Refunds of an order that is not wholly refunded are partial ones. Cash on delivery is `processing` and thus paid for us.
-    """
-    if has_refunds and status not in ("refunded", "cancelled"):
-        return PaymentState.PARTIALLY_REFUNDED
-    return PAYMENT_STATES.get(status, PaymentState.PAID if is_paid else PaymentState.PENDING)
 
 
 def to_lines(body: OrderBody) -> tuple[LineItem, ...]:

@@ -64,9 +64,10 @@ class CouponLine(msgspec.Struct, frozen=True):
 
 
 class Refund(msgspec.Struct, frozen=True):
-    """A refund's head; that one is listed is all we need."""
+    """A refund's head; `total` is what was given back, as a negative amount."""
 
     id: Number = None
+    total: Number = None
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -106,6 +107,7 @@ class OrderBody(msgspec.Struct, frozen=True):
     discount_total: Number = None
     discount_tax: Number = None
     total_tax: Number = None
+    payment_method: Text = None
     payment_url: Text = None
     billing: Address | None = None
     shipping: Address | None = None

@@ -24,6 +24,7 @@ from integrations.woocommerce.payloads import PLATFORM, CustomerBody, OrderBody,
 from integrations.woocommerce.profile import read_profile
 from integrations.woocommerce.values import optional_id
 from integrations.woocommerce.variants import is_number
+from integrations.woocommerce.visibility import is_open
 
 RECENT_ORDERS = 100
 """So many are looked through for the cart that one of them came of, where the plugin cannot be asked."""
@@ -74,7 +75,7 @@ class WooReads:
             return None
         match what:
             case Resource.ORDER | Resource.CHECKOUT:
-                return _bought_now(call, platform_id)
+                return _bought_now(call, platform_id, Checkout if what is Resource.CHECKOUT else Order)
             case Resource.CUSTOMER:
                 return _customer_now(call, platform_id)
             case Resource.PRODUCT:
@@ -84,8 +85,9 @@ class WooReads:
         raise Rejected(f"WooCommerce gives no {what.value} this way", platform=PLATFORM, call="record")
 
     def shop_now(self, access: Access) -> ShopProfile:
-        """The shop as it is now."""
-        return read_profile(self._call(access))
+        """The shop as it is now, and whether shoppers can enter it."""
+        call = self._call(access)
+        return replace(read_profile(call), is_open=is_open(call))
 
     def orders_of(self, access: Access, token: str | None, cart_token: str | None) -> list[Order]:
         """
@@ -172,13 +174,14 @@ class WooReads:
         return [number for number, raw in zip(listed.ids, listed.records, strict=True) if number and _is_bought_of(raw, token)]
 
 
-def _bought_now(call: Call, number: str) -> Order | Checkout | None:
+def _bought_now(call: Call, number: str, first: type[Order | Checkout] = Order) -> Order | Checkout | None:
+    """What it is now. What was paid once and waits for its money again is both: then `first`."""
     try:
         body = client.read_record(call, "order", f"{ORDERS.path}/{number}")
     except Gone:
         return None
-    found = order_events(decode(body, OrderBody), None)
-    return next((one for one in found if isinstance(one, Order | Checkout)), None)
+    found = [one for one in order_events(decode(body, OrderBody), None) if isinstance(one, Order | Checkout)]
+    return min(found, key=lambda one: not isinstance(one, first), default=None)
 
 
 def _customer_now(call: Call, number: str) -> Customer | None:

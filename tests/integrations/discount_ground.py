@@ -46,7 +46,8 @@ class Ground:
         with self.twin.shop.lock:
             for one in book:
                 book.delete(one.id)
-            book.codes_a_look, book.count_lag = None, timedelta(0)
+            book.codes_a_look, book.looks_to_remove = None, 1
+            book.count_lag = book.search_lag = book.behind = timedelta(0)
         self.slept.clear()
 
 

@@ -186,7 +186,7 @@ def reset_woocommerce(app: PlayedApp, clock: Clock) -> None:
 def refurnish(store: Store) -> None:
     """The pretend WooCommerce store as it is on its first day."""
     first = Store(store.now)
-    for name in ("version", "hpos", "checkout", "home", "active_plugins", "owner_has_rights", "plugin", "products"):
+    for name in ("version", "hpos", "checkout", "home", "active_plugins", "owner_has_rights", "coming_soon", "plugin", "products"):
         setattr(store, name, getattr(first, name))
     for kept in (store.orders, store.sessions, store.customers):
         kept.clear()

@@ -22,7 +22,7 @@ from integrations.sandbox.shopify_call import GraphCall
 from integrations.sandbox.shopify_discount_book import APP, AUTOMATIC, BASIC, BXGY, FREE_SHIPPING
 from integrations.sandbox.shopify_schema import admin_schema
 from integrations.sandbox.shopify_search import Search
-from integrations.sandbox.shopify_shop import Marketing, Shopper
+from integrations.sandbox.shopify_shop import Dispute, Marketing, Shopper
 from integrations.sandbox.shopify_subscription_book import ShopSubscription
 from tests.integrations.graph_kit import MARY, SCOPES, GraphShop
 
@@ -64,6 +64,7 @@ def furnish(graph: GraphShop) -> list[str]:
     shop = graph.shop
     order = graph.buy()
     order.checkout.discount_code, order.checkout.discount, order.checkout.is_taxed = "THANKS", Decimal(3), True
+    order.disputes.append(Dispute(1, "chargeback", "inquiry", "under_review", graph.at))
     customer = order.checkout.customer
     assert customer is not None
     customer.email_marketing = customer.sms_marketing = customer.whatsapp_marketing = Marketing("subscribed", graph.at)

@@ -205,8 +205,11 @@ def test_many_codes_are_added_in_the_background_each_with_its_outcome(graph: Gra
     assert [topic for topic, _ in told] == ["discounts/create", *["discounts/redeemcode_added"] * 2]
     assert told[-1][1]["redeem_code"]["code"] == "TWO"
     remove = """mutation R($id: ID!, $ids: [ID!]) { discountCodeRedeemCodeBulkDelete(discountId: $id, ids: $ids) {
-      job { done } userErrors { code } } }"""
-    graph.data(remove, id=node, ids=[one["discountRedeemCode"]["id"]])
+      job { id done } userErrors { code } } }"""
+    job = graph.data(remove, id=node, ids=[one["discountRedeemCode"]["id"]])["discountCodeRedeemCodeBulkDelete"]["job"]
+    assert (job["done"], graph.shop.discounts.find("ONE") is not None) == (False, True)
+    assert graph.data("query J($id: ID!) { job(id: $id) { done } }", id=job["id"]) == {"job": {"done": True}}
+    assert graph.data('{ job(id: "gid://shopify/Job/7") { done } }') == {"job": None}
     assert (graph.shop.discounts.find("ONE"), told[-1][0]) == (None, "discounts/redeemcode_removed")
     assert graph.codes(graph.ask(add, id=node, codes=[{"code": f"C{number}"} for number in range(251)])) == ["MAX_INPUT_SIZE_EXCEEDED"]
 

@@ -17,6 +17,7 @@ from connector.platforms import (
     NotPermitted,
     PlatformError,
     Rejected,
+    ShopClosed,
     ThrottledError,
     TransientError,
 )
@@ -137,10 +138,10 @@ def test_a_recorded_failure_is_what_it_means(file: Path, asker: Asker, respx2: r
     [
         (400, {"errors": "Bad Request"}, Rejected),
         (401, {"errors": "[API] Invalid API key or access token"}, AccessLost),
-        (402, {"errors": "Unavailable Shop"}, NotPermitted),
+        (402, {"errors": "Unavailable Shop"}, ShopClosed),
         (403, {"errors": "This action requires merchant approval for read_orders scope."}, NotPermitted),
         (404, {"errors": "Not Found"}, Gone),
-        (423, {"errors": "This shop is unavailable"}, NotPermitted),
+        (423, {"errors": "This shop is unavailable"}, ShopClosed),
         (500, {"errors": "Internal Server Error"}, TransientError),
         (502, None, TransientError),
         (503, None, TransientError),

@@ -20,6 +20,7 @@ from connector.platforms import (
     PayloadError,
     PlatformError,
     Rejected,
+    ShopClosed,
     ThrottledError,
     TransientError,
 )
@@ -191,7 +192,7 @@ class TestFailures:
         [
             (error("ACCESS_DENIED"), NotPermitted),
             (error("ACCESS_DENIED", data={"nodes": None}), NotPermitted),
-            (error("SHOP_INACTIVE", data=None), NotPermitted),
+            (error("SHOP_INACTIVE", data=None), ShopClosed),
             (error("INTERNAL_SERVER_ERROR"), TransientError),
             (error("TIMEOUT"), TransientError),
             (error("MAX_COST_EXCEEDED"), Rejected),

@@ -62,6 +62,8 @@ class TestShopify(PlatformConformance):
         "discounts/delete": ("admin_graphql_api_id", "deleted_at"),
         "discounts/redeemcode_added": ("admin_graphql_api_id", "redeem_code"),
         "discounts/redeemcode_removed": ("admin_graphql_api_id", "redeem_code"),
+        "disputes/create": ("id", "type", "initiated_at"),
+        "disputes/update": ("id", "type", "initiated_at"),
         "app/scopes_update": ("current", "previous"),
     }
     exact: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -92,7 +94,10 @@ class TestShopify(PlatformConformance):
             "currency": "EUR",
             "payment_state": PaymentState.PAID,
             "placed_at": datetime(2026, 11, 20, 16, 51, 6, tzinfo=UTC),
+            "paid_at": datetime(2026, 11, 20, 16, 58, 31, tzinfo=UTC),
+            "refunded_total": Decimal(0),
         },
+        "orders_updated__partially_refunded": {"refunded_total": Decimal("32.00"), "paid_at": None},
     }
 
     def make_platform(self, transport: Transport) -> Platform:

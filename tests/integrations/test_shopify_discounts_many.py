@@ -16,7 +16,9 @@ from integrations.sandbox.faults import Kind
 from integrations.sandbox.shopify_shop import Shopper
 from integrations.shopify.client import Client
 from integrations.shopify.discount_nodes import FREE_SHIPPING
-from integrations.shopify.discounts import POLLS, ShopifyCodes, discount_now, discounts_changed
+from integrations.shopify.discount_reads import discount_now, discounts_changed
+from integrations.shopify.discounts import ShopifyCodes
+from integrations.shopify.redeem_codes import POLLS
 from integrations.transport import Transport
 from tests.integrations.discount_ground import TEN_PERCENT, Ground, opened
 

@@ -2,14 +2,16 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import httpx2
 import pytest
 
 from connector.canonical import Channel, Checkout, Consent, ConsentState, Customer, Order, PaymentState, Product, Resource
 from connector.codes import CodeKind, CodeState, CodeStatus
-from connector.platforms import Access, Gone, NotPermitted, Rejected, TransientError
+from connector.platforms import Access, Gone, NotPermitted, Rejected, ShopClosed, TransientError
 from connector.reading import Change, LineNow
+from integrations.sandbox.shopify_graphql import answer
 from integrations.shopify import queries
 from integrations.shopify.events import TOPICS
 from integrations.shopify.reading import MOST_LINES
@@ -17,6 +19,7 @@ from tests.integrations.graph_kit import SCOPES, START
 from tests.integrations.reads_kit import ACCESS, Store
 
 HOUR = timedelta(hours=1)
+INACTIVE = {"data": None, "errors": [{"message": "Shop is inactive", "extensions": {"code": "SHOP_INACTIVE"}}]}
 
 
 @pytest.fixture
@@ -109,6 +112,27 @@ class TestOneRecord:
     def test_the_shop_itself(self, store: Store) -> None:
         found = store.reads.shop_now(ACCESS)
         assert (found.name, found.currency, found.timezone) == ("Harbour & Pine", "USD", "America/New_York")
+
+    @pytest.mark.parametrize("has_password", [True, False])
+    def test_a_shop_behind_a_password_is_not_open(self, store: Store, has_password: bool) -> None:
+        store.twin.shop.has_password = has_password
+        assert store.reads.shop_now(ACCESS).is_open is not has_password
+
+    @pytest.mark.parametrize("code", ["ACCESS_DENIED", "undefinedField"])
+    def test_where_the_online_store_is_withheld_nobody_knows_whether_it_is_open(self, store: Store, code: str) -> None:
+        shop = httpx2.Response(200, json=answer(store.twin.shop, store.scopes, queries.SHOP, {}))
+        withheld = {"data": None, "errors": [{"message": "Access denied for onlineStore field.", "extensions": {"code": code}}]}
+        store.answers += [shop, httpx2.Response(200, json=withheld)]
+        found = store.reads.shop_now(ACCESS)
+        assert (found.name, found.is_open) == ("Harbour & Pine", None)
+
+    @pytest.mark.parametrize("before", [0, 1])
+    @pytest.mark.parametrize(("status", "body"), [(402, {"errors": "Unavailable Shop"}), (423, {}), (200, INACTIVE)])
+    def test_a_frozen_shop_is_closed(self, store: Store, before: int, status: int, body: dict[str, Any]) -> None:
+        shop = [httpx2.Response(200, json=answer(store.twin.shop, store.scopes, queries.SHOP, {}))]
+        store.answers += [*shop[:before], httpx2.Response(status, json=body)]
+        with pytest.raises(ShopClosed):
+            store.reads.shop_now(ACCESS)
 
 
 class TestOrdersOfACheckout:

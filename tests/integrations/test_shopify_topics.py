@@ -231,5 +231,5 @@ class TestReplayUnderAnotherTopic:
 
 
 def test_every_topic_is_told_apart_from_the_three_of_the_law() -> None:
-    assert len(TOPICS - COMPLIANCE_TOPICS) == 31
+    assert len(TOPICS - COMPLIANCE_TOPICS) == 33
     assert "bulk_operations/finish" not in TOPICS

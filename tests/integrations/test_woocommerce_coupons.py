@@ -81,6 +81,8 @@ class TestIssuing:
         ("change", "words"),
         [
             ({"value": Decimal("10.125")}, "two decimals"),
+            ({"email": "a*@example.org"}, "pattern"),
+            ({"email": "a|b@example.org"}, "pattern"),
             ({"value": None}, "without a value"),
             ({"value": Decimal(0)}, "without a value"),
             ({"value": Decimal(101)}, "100 percent"),

@@ -76,6 +76,16 @@ class TestSuspending:
         ground.codes.resume_code(ground.access, state.platform_id)
         assert ground.only().expires_at is None
 
+    def test_suspended_again_it_keeps_the_note_of_its_end(self, ground: Ground) -> None:
+        until = ground.now + days(3)
+        state = ground.codes.issue_code(ground.access, replace(TEN_PERCENT, ends_at=until))
+        ground.codes.suspend_code(ground.access, state.platform_id)
+        ground.desk.edit(ground.only().id, status="publish")
+        ground.codes.suspend_code(ground.access, state.platform_id)
+        assert (ground.only().status, ground.only().expires_at) == ("draft", SUSPENDED_AT)
+        ground.codes.resume_code(ground.access, state.platform_id)
+        assert ground.only().expires_at == until
+
     def test_one_with_a_new_end_of_its_merchants_is_suspended_anew(self, ground: Ground) -> None:
         state = ground.codes.issue_code(ground.access, TEN_PERCENT)
         ground.codes.suspend_code(ground.access, state.platform_id)
@@ -95,7 +105,7 @@ class TestSuspending:
         state = ground.codes.issue_code(ground.access, replace(TEN_PERCENT, ends_at=ground.now + days(3)))
         for notes in ([], [{"id": 1, "key": FORMER_END, "value": {"what": 1}}], [{"id": 1, "key": FORMER_END, "value": "soon"}]):
             ground.codes.suspend_code(ground.access, state.platform_id)
-            ground.only().meta = notes  # type: ignore[assignment]
+            ground.only().meta = notes
             ground.codes.resume_code(ground.access, state.platform_id)
             assert (ground.only().status, ground.only().expires_at) == ("publish", None)
 

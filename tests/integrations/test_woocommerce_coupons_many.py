@@ -9,7 +9,8 @@ import pytest
 from connector.codes import CodeKind
 from connector.platforms import Gone, Rejected, TransientError
 from integrations.woocommerce import coupon_calls
-from integrations.woocommerce.coupons import BATCH
+from integrations.woocommerce.coupon_nodes import SERIES
+from integrations.woocommerce.coupon_series import BATCH
 from tests.integrations.coupon_ground import TEN_PERCENT, Ground, days, lost, make_ground, numbered
 
 TERMS: dict[str, Any] = {
@@ -50,7 +51,7 @@ class TestIssuing:
             assert (copy.limits, copy.flags, copy.numbers, copy.emails) == (model.limits, model.flags, model.numbers, model.emails)
             assert (copy.expires_at, copy.description, copy.status) == (model.expires_at, model.description, "publish")
             assert (copy.usage_count, copy.used_by) == (0, [])
-            assert [(one["key"], one["value"]) for one in copy.meta] == [("product_brands", [3])]
+            assert [(one["key"], one["value"]) for one in copy.meta] == [("product_brands", [3]), (SERIES, str(model.id))]
 
     def test_doing_it_again_makes_only_what_is_missing(self, ground: Ground) -> None:
         model = ground.desk.make("modele", **TERMS)

@@ -153,7 +153,7 @@ def test_an_order_that_loses_its_place_while_pages_are_read_is_not_told() -> Non
     store = WooStore().put("orders", orders(101, timedelta(seconds=1)))
 
     def cancel_the_first() -> None:
-        store.lists["wc/v3/orders"][0] = order(1000, BASE + timedelta(hours=1), "cancelled", date_paid_gmt=None)
+        store.lists["wc/v3/orders"][0] = order(1000, BASE + timedelta(hours=1), "cancelled", date_paid_gmt=None, payment_method="stripe")
         store.between = lambda: None
 
     store.between = cancel_the_first
@@ -162,7 +162,7 @@ def test_an_order_that_loses_its_place_while_pages_are_read_is_not_told() -> Non
 
 @pytest.mark.parametrize("status", ["checkout-draft", "pending", "failed", "trash"])
 def test_drafts_pending_and_failed_orders_are_no_orders(status: str) -> None:
-    store = WooStore().put("orders", orders(3, timedelta(seconds=1), status))
+    store = WooStore().put("orders", [order(1000 + n, BASE + timedelta(seconds=n), status, date_paid_gmt=None) for n in range(3)])
     assert platform(store).read_orders_since(ACCESS, BASE) == []
 
 

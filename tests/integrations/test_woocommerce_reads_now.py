@@ -34,8 +34,15 @@ MARK = [{"id": 1, "key": "_other", "value": {"deep": []}}, {"id": 2, "key": "_co
     ],
 )
 def test_an_orders_number_names_what_it_is_now(asked: Resource, status: str, expected: type) -> None:
-    store = WooStore().put("orders", [order(5, BASE, status, date_paid_gmt=None)])
+    store = WooStore().put("orders", [order(5, BASE, status, date_paid_gmt=None, payment_method="stripe")])
     assert type(store.reads.record_now(ACCESS, asked, "5")) is expected
+
+
+@pytest.mark.parametrize("change", [{"status": "pending"}, {"status": "cancelled", "date_paid_gmt": None, "payment_method": "cod"}])
+def test_what_was_bought_and_waits_again_or_ended_is_told_as_it_was_asked_for(change: dict[str, str | None]) -> None:
+    store = WooStore().put("orders", [order(5, BASE, **change)])
+    assert type(store.reads.record_now(ACCESS, Resource.ORDER, "5")) is Order
+    assert type(store.reads.record_now(ACCESS, Resource.CHECKOUT, "5")) is Checkout
 
 
 def test_a_record_that_is_not_there_is_none() -> None:
