@@ -8,7 +8,7 @@ import structlog
 from dramatiq.middleware import Interrupt
 
 from connector.store.db import Wake
-from sync import abandon, access, apply, erase, listening, post, products, rereads, send
+from sync import abandon, access, apply, erase, listening, offer_codes, offer_mails, offers, post, products, rereads, send
 from sync.jobs import QUEUE_OF, Job
 from sync.services import Services
 
@@ -28,6 +28,9 @@ WORK: dict[Job, Callable[[Services, int], object]] = {
     Job.LISTEN: listening.listen,
     Job.ERASE: erase.erase,
     Job.REREAD: rereads.reread,
+    Job.OFFERS: offers.tend,
+    Job.OFFER_CODES: offer_codes.make_codes,
+    Job.OFFER_MAILS: offer_mails.send_offers,
 }
 
 
@@ -46,5 +49,5 @@ def _actor(
         except (Exception, Interrupt) as error:
             log.warning("job.failed", job=job.value, shop_id=shop_id, error=type(error).__name__)
 
-    options: dict[str, Any] = {"time_limit": SEND_LIMIT_MS if job in (Job.SEND, Job.POST) else TIME_LIMIT_MS}
+    options: dict[str, Any] = {"time_limit": SEND_LIMIT_MS if job in (Job.SEND, Job.POST, Job.OFFER_MAILS) else TIME_LIMIT_MS}
     return dramatiq.Actor(answer, broker=broker, actor_name=job.value, queue_name=QUEUE_OF[job].value, priority=0, options=options)

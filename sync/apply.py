@@ -23,6 +23,7 @@ from connector.canonical import (
     ConsentChanged,
     Customer,
     CustomerMerged,
+    DisputeChanged,
     Event,
     Order,
     Product,
@@ -33,7 +34,7 @@ from connector.canonical import (
 from connector.metrics import CANCELLED
 from connector.platforms import DeliveryContext, OtherSite, PayloadError, Platform
 from connector.rules.automations import Reason
-from connector.store import automations, checkouts, deliveries, merges, people, products, records, removals, shops
+from connector.store import automations, checkouts, deliveries, merges, offer_work, people, products, records, removals, shops
 from connector.store.checkouts import Touched
 from connector.store.db import Session, app_now, is_passing, run, wake_after_commit
 from connector.store.deliveries import Outcome, Pending
@@ -232,6 +233,10 @@ def save(session: Session, services: Services, shop: LeasedShop, batch: Batch) -
     order_ids = records.save_orders(session, shop.id, orders)
     if Removed in batch.told or CustomerMerged in batch.told or removals.speaks_of(session, shop.id, [*customers, *started, *orders]):
         order_ids = _settle_gone(session, shop, batch, touched, customer_ids, order_ids)
+    # What a page of orders says of disputes is as old as the order it says it of, at least.
+    read_on = [DisputeChanged(one.platform_id, one.is_disputed, one.source_version) for one in orders if one.is_disputed is not None]
+    disputed = records.save_disputes(session, shop.id, [*read_on, *batch.of(DisputeChanged)])
+    offer_work.note_orders(session, shop.id, sorted({*order_ids, *disputed}))
     affected = {*touched, *checkouts.matching_checkouts(session, shop.id, order_ids)}
     standings = checkouts.settle(session, shop, affected, touched)
     cancelled = automations.decide_ended(session, shop.id, standings.converted, Reason.PURCHASED)

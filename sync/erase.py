@@ -18,7 +18,7 @@ import structlog
 from connector.errors import NotFound
 from connector.platforms import Access, AccessLost, PlatformError
 from connector.rules.subjects import Fact, Subject, body_facts, spelled, telling
-from connector.store import audit, deliveries, erasing, erasing_shop, notices, privacy, shops, spoken
+from connector.store import audit, deliveries, erasing, erasing_offers, erasing_shop, notices, privacy, shops, spoken
 from connector.store.db import Session, app_now, wake_after_commit
 from connector.store.deliveries import Outcome
 from connector.store.notices import Cause
@@ -173,6 +173,7 @@ def _erase_rows(services: Services, shop_id: int, person: Erasure) -> None:
 def _steps(services: Services, shop_id: int, subject: Subject) -> Iterator[tuple[str, Callable[[Session, ShopRow], int]]]:
     vault = services.vault
     yield "checkouts", lambda session, shop: erasing.erase_checkouts(session, shop_id, subject)
+    yield "grants", lambda session, shop: erasing_offers.erase_grants(session, shop_id, subject)
     yield "orders", lambda session, shop: erasing.empty_orders(session, shop_id, subject)
     yield "customers", lambda session, shop: erasing.erase_customers(session, shop_id, subject)
     yield "consents", lambda session, shop: erasing.erase_consents(session, vault, shop_id, subject)

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from connector.canonical import CustomerMerged, Removed, Resource, ScopesChanged, Stale, StockMoved
-from connector.store import codes, products, shops, strangers, wanted
+from connector.store import codes, offer_work, products, shops, strangers, wanted
 from connector.store.db import Session, wake_after_commit
 from connector.store.work import LeasedShop
 from sync.jobs import Job
@@ -46,7 +46,9 @@ def _take_in_removals(session: Session, shop_id: int, gone: Sequence[Removed]) -
     products.mark_deleted(session, shop_id, {one.platform_id for one in gone if one.resource is Resource.PRODUCT and one.platform_id})
     for removal in gone:
         if removal.resource is Resource.DISCOUNT_CODE and removal.platform_id is not None:
+            offer_work.note_codes(session, shop_id)
             codes.mark_deleted(session, shop_id, removal.platform_id, removal.at)
+    offer_work.note_removed(session, shop_id, [one.platform_id for one in gone if one.resource is Resource.ORDER and one.platform_id])
 
 
 def _stale(session: Session, shop_id: int, told: Mapping[type, Sequence[Any]]) -> list[tuple[Resource, str]]:

@@ -13,7 +13,9 @@ import structlog
 from connector.errors import ConnectorError
 from connector.messages.envelope import Envelope, Handover, Sender, SendResult
 from connector.messages.letters import notice_letter
+from connector.messages.offer_letters import OFFER_CAUSES, OfferNews, offer_letter
 from connector.messages.reminder import mailbox
+from connector.rules.zones import zone
 from connector.store import system_mails
 from connector.store.db import app_now, wake_after_commit
 from connector.store.notices import Cause
@@ -79,9 +81,14 @@ def _compose(services: Services, claimed: ClaimedMail) -> Envelope:
 
 def _write_notice(services: Services, notice: NoticeMail) -> SystemMail:
     settings = services.settings
-    page = "privacy" if notice.cause == Cause.DATA_REQUEST_READY else f"shops/{notice.shop_public_id}"
-    url = settings.browser_url(f"{settings.public_url.rstrip('/')}/app/{page}")
-    letter = notice_letter(notice.cause, notice.shop_name, url, notice.language)
+    page = "/app/privacy" if notice.cause == Cause.DATA_REQUEST_READY else notice.page or f"/app/shops/{notice.shop_public_id}"
+    url = settings.browser_url(settings.public_url.rstrip("/") + page)
+    if notice.cause in OFFER_CAUSES:
+        ends_at = datetime.fromisoformat(notice.at) if notice.at else None
+        about = OfferNews(notice.cause, notice.shop_name, notice.offer, notice.reason, notice.detail, ends_at, zone(notice.zone))
+        letter = offer_letter(about, url, notice.language)
+    else:
+        letter = notice_letter(notice.cause, notice.shop_name, url, notice.language)
     return SystemMail(notice.to, letter.subject, letter.text, letter.html, mailbox("", settings.mail_from))
 
 

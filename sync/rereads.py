@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import structlog
 
-from connector.canonical import Channel, Event, Product, Removed, Resource, ShopProfile
+from connector.canonical import Channel, DisputeChanged, Event, Order, Product, Removed, Resource, ShopProfile
 from connector.codes import CodeState
 from connector.errors import NotFound
 from connector.platforms import (
@@ -23,10 +23,11 @@ from connector.platforms import (
     PlatformError,
     Reads,
     Rejected,
+    ShopClosed,
     ThrottledError,
     TransientError,
 )
-from connector.store import codes, shops, strangers, wanted
+from connector.store import codes, offer_work, shops, strangers, wanted
 from connector.store.db import Session, Wake, is_passing, wake_after_commit
 from connector.store.wanted import Claimed
 from connector.store.work import LeasedShop, hold_inbox
@@ -65,11 +66,16 @@ class _Answer:
 
 @dataclass(slots=True)
 class _Found:
-    """What became of the records that were claimed, by id: the answer, or why there is none now (`later`) or at all (`never`)."""
+    """
+    What became of the records that were claimed, by id: the answer, or why there is none now (`later`) or at all (`never`).
+
+    `is_closed`: the platform says that the store itself is closed.
+    """
 
     read: dict[str, _Answer] = field(default_factory=dict)
     later: dict[str, str] = field(default_factory=dict)
     never: dict[str, str] = field(default_factory=dict)
+    is_closed: bool = False
 
     def has_all(self, ids: Sequence[str]) -> bool:
         """Whether it is settled what becomes of all of these."""
@@ -112,6 +118,11 @@ def _read(services: Services, shop_id: int, questions: Sequence[_Question], foun
         except ThrottledError as error:
             log.info("rereads.throttled", shop_id=shop_id, call=error.call, seconds=error.retry_after)
             services.pauses.pause(Wake(Job.REREAD.value, shop_id), error.retry_after)
+            return
+        except ShopClosed as error:
+            log.info("rereads.shop_closed", shop_id=shop_id, call=error.call, status=error.status)
+            found.later |= dict.fromkeys(question.ids, "shop_closed")
+            found.is_closed = True
             return
         except (AccessLost, NotFound) as error:
             log.info("rereads.no_access", shop_id=shop_id, error=type(error).__name__)
@@ -163,6 +174,8 @@ def _one(platform: Platform, reads: Reads, claimed: Claimed, platform_id: str, k
         record = reads.record_now(access, claimed.resource, platform_id)
         if record is None:
             return {platform_id: _Answer([Removed(claimed.resource, claimed.at, platform_id)])}
+        if isinstance(record, Order) and record.is_disputed is not None:
+            return {platform_id: _Answer([record, DisputeChanged(platform_id, record.is_disputed, claimed.at)])}
         if not isinstance(record, CodeState):
             return {platform_id: _Answer([record])}
         answer = _Answer(states=[record])
@@ -213,6 +226,8 @@ def _write_at_once(services: Services, shop_id: int, claimed: Claimed, found: _F
             return
         cancelled = _apply(session, services, shop, claimed, list(found.read.values()))
         wanted.settle(session, shop_id, claimed, found.read)
+        if found.is_closed:
+            shops.note_frozen(session, shop_id)
         for one, reason in found.later.items():
             wanted.postpone(session, shop_id, claimed, [one], reason)
         for one, reason in found.never.items():
@@ -231,6 +246,9 @@ def _apply(session: Session, services: Services, shop: LeasedShop, claimed: Clai
     for answer in answers:
         batch.tell(answer.events)
     cancelled = apply.save(session, services, shop, batch) if batch.told else 0
+    if claimed.resource is Resource.DISCOUNT_CODE:
+        # Before the codes: whoever decides about offers holds their work first, and codes after it.
+        offer_work.note_codes(session, shop.id)
     codes.save_codes(session, shop.id, [state for answer in answers for state in answer.states], claimed.at)
     codes.mark_codes_deleted(session, shop.id, [code for answer in answers for code in answer.lost], claimed.at)
     for answer in answers:

@@ -6,7 +6,21 @@ found here.
 import structlog
 
 from connector.rules.automations import Reason
-from connector.store import automations, checkouts, clock, deliveries, outgoing, privacy, products, retention, system_mails, wanted
+from connector.store import (
+    automations,
+    checkouts,
+    clock,
+    deliveries,
+    grant_mails,
+    offer_codes,
+    offer_work,
+    outgoing,
+    privacy,
+    products,
+    retention,
+    system_mails,
+    wanted,
+)
 from connector.store.automations import Decided
 from connector.store.db import Session, wake_after_commit
 from sync.jobs import Job
@@ -39,12 +53,15 @@ def _due(session: Session, services: Services) -> list[tuple[Job, int]]:
         *((Job.APPLY, shop) for shop in deliveries.shops_with_pending(session, SHOPS_PER_SWEEP)),
         *((Job.ABANDON, shop) for shop in checkouts.shops_with_due(session, SHOPS_PER_SWEEP)),
         *((Job.REREAD, shop) for shop in wanted.shops_with_due(session, SHOPS_PER_SWEEP)),
+        *((Job.OFFERS, shop) for shop in offer_work.shops_with_due(session, SHOPS_PER_SWEEP)),
+        *((Job.OFFER_CODES, shop) for shop in offer_codes.shops_with_due(session, SHOPS_PER_SWEEP)),
         *((Job.ERASE, shop) for shop in privacy.shops_with_erasures(session, SHOPS_PER_SWEEP)),
     ]
     due += [(Job.ERASE, 0)] if privacy.has_homeless(session) else []
     if services.mail is not None:
         due += [(Job.POST, 0)] if system_mails.has_due(session) else []
         due += [(Job.SEND, shop) for shop in outgoing.shops_with_due(session, SHOPS_PER_SWEEP)]
+        due += [(Job.OFFER_MAILS, shop) for shop in grant_mails.shops_with_due(session, SHOPS_PER_SWEEP)]
     return due
 
 
@@ -58,7 +75,7 @@ def expire(services: Services) -> int:
         expired = outgoing.expire_leases(session)
         for shop, checkout, automation in expired:
             automations.decide(session, shop, [Decided(checkout, automation, Reason.UNKNOWN_OUTCOME)])
-        mails = system_mails.expire_leases(session)
+        mails = system_mails.expire_leases(session) + grant_mails.expire_leases(session)
     if mails:
         log.warning("mails.unknown", count=mails)
     if expired:

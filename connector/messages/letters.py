@@ -102,14 +102,14 @@ def sign_in_letter(language: str, links: Sequence[tuple[str, str]], minutes: int
     words = _words(language)
     intro = words["sign_in.intro" if len(links) == 1 else "sign_in.intro_many"].format(minutes=minutes)
     labelled = [(words["sign_in.link"].format(account=_name(account)), url) for account, url in links]
-    return _letter(language, words["sign_in.subject"], words["sign_in.headline"], intro, labelled, [words["sign_in.line"]])
+    return letter(language, words["sign_in.subject"], words["sign_in.headline"], intro, labelled, [words["sign_in.line"]])
 
 
 def invitation_letter(language: str, account: str, url: str) -> Rendered:
     """Tell a person that they are a member of an account now. `url`: where they sign in."""
     words = {key: text.format(account=_name(account)) for key, text in _words(language).items() if key.startswith("invitation.")}
     link = (words["invitation.link"], url)
-    return _letter(
+    return letter(
         language, words["invitation.subject"], words["invitation.headline"], words["invitation.intro"], [link], [words["invitation.line"]]
     )
 
@@ -120,7 +120,7 @@ def notice_letter(cause: str, shop: str, url: str, language: str) -> Rendered:
         raise Refused(f"there are no words for a notice about {cause}")
     words = {key: text.format(shop=_name(shop)) for key, text in _words(language).items() if key.startswith(f"{cause}.")}
     link = (words[f"{cause}.link"], url)
-    return _letter(language, words[f"{cause}.subject"], words[f"{cause}.headline"], words[f"{cause}.intro"], [link], [])
+    return letter(language, words[f"{cause}.subject"], words[f"{cause}.headline"], words[f"{cause}.intro"], [link], [])
 
 
 def preview_letter(reminder: Rendered, language: str) -> Rendered:
@@ -132,7 +132,8 @@ def preview_letter(reminder: Rendered, language: str) -> Rendered:
     return Rendered(TEST_MARK + reminder.subject, html, f"{note}\n\n{reminder.text}")
 
 
-def _letter(language: str, subject: str, headline: str, intro: str, links: Sequence[tuple[str, str]], lines: Sequence[str]) -> Rendered:
+def letter(language: str, subject: str, headline: str, intro: str, links: Sequence[tuple[str, str]], lines: Sequence[str]) -> Rendered:
+    """One of our letters: a headline, an introduction, a button for each link (its label, its address), more lines."""
     variables = {
         "language": phrase_language(language),
         "subject": subject,

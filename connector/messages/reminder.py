@@ -9,26 +9,23 @@ Prices are already written for the reader. Values that are missing are empty, so
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import parseaddr
 from functools import cache
 from importlib.resources import files
-from urllib.parse import urlsplit
-
-from babel import Locale, UnknownLocaleError
-from babel.numbers import format_currency, get_currency_precision
 
 from connector.errors import ConfigError, Refused
 from connector.messages.envelope import Envelope
 from connector.messages.phrases import PHRASES, phrase_language
 from connector.messages.templates import CompiledTemplate, Rendered, TemplateError, compile_template, one_line, printable, render
+from connector.messages.writing import MAX_EXTRA, cut, is_web_url, web_url
+from connector.messages.writing import money as money
 
 MAX_LINES = 50
 MAX_TITLE = 200
 MAX_DESCRIPTION = 140
-MAX_EXTRA = 5_000
 MAX_NAME = 80
 
 _PLAIN_WORDS = ("subject", "preheader", "headline", "intro", "quantity", "total", "button", "reason", "unsubscribe")
@@ -145,7 +142,7 @@ def reminder_envelope(rendered: Rendered, *, message_id: str, sender: str, to: s
         html=rendered.html,
         text=rendered.text,
         headers={
-            "List-Unsubscribe": f"<{_web_url(unsubscribe_url)}>",
+            "List-Unsubscribe": f"<{web_url(unsubscribe_url)}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         },
     )
@@ -167,16 +164,9 @@ def mailbox(display: str, configured: str) -> str:
     return f'"{escaped}" <{address}>' if name else address
 
 
-def money(amount: Decimal, currency: str, language: str) -> str:
-    """An amount as its reader writes it (`24,90 €`), rounded half up to the currency's own decimals, never through a float."""
-    exact = amount.quantize(Decimal(1).scaleb(-get_currency_precision(currency)), rounding=ROUND_HALF_UP)
-    text: str = format_currency(exact, currency, locale=_locale(language))
-    return text
-
-
 def _variables(content: ReminderContent) -> dict[str, object]:
-    shop = _cut(content.shop_name, MAX_TITLE)
-    name = _cut(content.first_name or "", MAX_NAME)
+    shop = cut(content.shop_name, MAX_TITLE)
+    name = cut(content.first_name or "", MAX_NAME)
     extra = printable(content.extra_text or "")[:MAX_EXTRA].strip()
     words = PHRASES[phrase_language(content.language)]
     return {
@@ -187,10 +177,10 @@ def _variables(content: ReminderContent) -> dict[str, object]:
         "lines": [_line(line, content) for line in content.lines[:MAX_LINES]],
         "more": _more(sum(line.quantity for line in content.lines[MAX_LINES:]), words),
         "total": money(content.total, content.currency, content.language),
-        "link_url": _web_url(content.link_url),
-        "unsubscribe_url": _web_url(content.unsubscribe_url),
+        "link_url": web_url(content.link_url),
+        "unsubscribe_url": web_url(content.unsubscribe_url),
         "extra_lines": [line.strip() for line in extra.split("\n")] if extra else [],
-        "contact_lines": [_cut(line, MAX_TITLE) for line in content.shop_contact if line.strip()],
+        "contact_lines": [cut(line, MAX_TITLE) for line in content.shop_contact if line.strip()],
     }
 
 
@@ -202,18 +192,18 @@ def _words(words: Mapping[str, str], shop: str, name: str) -> dict[str, object]:
 
 
 def _line(line: ReminderLine, content: ReminderContent) -> Mapping[str, object]:
-    title = _cut(line.title, MAX_TITLE)
+    title = cut(line.title, MAX_TITLE)
     unit_price = money(line.unit_price, content.currency, content.language)
     each = PHRASES[phrase_language(content.language)]["each"].format(price=unit_price)
     return {
         "title": title,
-        "variant_title": _cut(line.variant_title or "", MAX_TITLE),
+        "variant_title": cut(line.variant_title or "", MAX_TITLE),
         "quantity": line.quantity,
         "unit_price": unit_price,
         "each": each if line.quantity > 1 else "",
         "total": money(line.total, content.currency, content.language),
-        "image_url": line.image_url if line.image_url and _is_web_url(line.image_url) else "",
-        "description": _cut(line.description or "", MAX_DESCRIPTION),
+        "image_url": line.image_url if line.image_url and is_web_url(line.image_url) else "",
+        "description": cut(line.description or "", MAX_DESCRIPTION),
         "initial": title[:1].upper() or "·",
     }
 
@@ -222,36 +212,3 @@ def _more(count: int, words: Mapping[str, str]) -> str:
     if count <= 0:
         return ""
     return words["more_one"] if count == 1 else words["more_many"].format(count=count)
-
-
-def _cut(text: str, length: int) -> str:
-    """One line of at most `length` characters, cut between words where there are any."""
-    line = one_line(text[:MAX_EXTRA])
-    if len(line) <= length:
-        return line
-    head, _, _ = line[:length].rpartition(" ")
-    return (head if len(head) > length // 2 else line[: length - 1]).rstrip(" ,;:.") + "…"
-
-
-def _locale(language: str) -> Locale:
-    """How numbers are written: the reader's region where we know it, always in the language of our words."""
-    written = phrase_language(language)
-    try:
-        locale = Locale.parse(language.replace("_", "-"), sep="-")
-    except (ValueError, UnknownLocaleError):
-        return Locale(written)
-    return locale if locale.language == written else Locale(written)
-
-
-def _is_web_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.netloc) and url == one_line(url) and " " not in url
-
-
-def _web_url(url: str) -> str:
-    if not _is_web_url(url):
-        raise Refused("a link in a message must be a complete http or https address")
-    return url

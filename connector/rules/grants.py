@@ -6,10 +6,9 @@ Every answer carries its reason; reasons are kept and shown to merchants and sup
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from connector.canonical import PaymentState
 from connector.rules.discounts import Ineligible
@@ -45,6 +44,7 @@ class GrantReason(StrEnum):
     CODE_USED_UP = "code_used_up"
     CODE_REFUSED = "code_refused"
     USED = "used"
+    ERASED = "erased"
 
 
 class Decision(StrEnum):
@@ -168,7 +168,7 @@ def decide(order: OrderFacts, person: PersonFacts, offers: Sequence[OfferOption]
 def why_hidden(
     state: GrantState,
     *,
-    is_offer_given: bool,
+    is_offer_on: bool,
     code_reasons: Sequence[Ineligible],
     ends_at: datetime | None,
     is_single_use: bool,
@@ -177,8 +177,8 @@ def why_hidden(
     """
     Why a shopper's link shows nothing (any more); None: it shows the offer. For pages of shoppers and the JSON answer (SH-03 to SH-05).
 
-    `is_offer_given`: see `rules.offers.is_given`. `code_reasons`: see `rules.discounts.why_not`, of the grant's own code. What is used
-    is still shown where the code may be used again.
+    `is_offer_on`: see `rules.offers.is_shown`. `code_reasons`: see `rules.discounts.why_not`, of the grant's own code. What is used is
+    still shown where the code may be used again.
     """
     if state is GrantState.PREPARING:
         return "preparing"
@@ -190,19 +190,21 @@ def why_hidden(
         return "expired"
     if code_reasons:
         return code_reasons[0].value
-    return None if is_offer_given else "offer_off"
+    return None if is_offer_on else "offer_off"
 
 
-def end_of_day_after(granted_at: datetime, days: int, zone: ZoneInfo) -> datetime:
+def end_of_day_after(granted_at: datetime, days: int, zone: tzinfo) -> datetime:
     """The last second of the day that comes `days` after the grant's, in the shop's time zone: people read days, not hours."""
     last: date = granted_at.astimezone(zone).date() + timedelta(days=days)
-    return datetime.combine(last, time(23, 59, 59), zone).astimezone(granted_at.tzinfo)
+    # Where the clocks go back at midnight the last second comes twice: the second one ends the day.
+    return datetime.combine(last, time(23, 59, 59, fold=1), zone).astimezone(granted_at.tzinfo)
 
 
 def _why_not_this(order: OrderFacts, person: PersonFacts, offer: OfferOption) -> Decision | None:
     assert order.paid_at is not None
+    # Stores tell whole seconds.
     reasons = (
-        (order.paid_at < offer.activated_at, Decision.PAID_BEFORE_ACTIVATION),
+        (order.paid_at < offer.activated_at.replace(microsecond=0), Decision.PAID_BEFORE_ACTIVATION),
         (not offer.is_given, Decision.OFFER_SUSPENDED),
         (offer.minimum_order is not None and order.total < offer.minimum_order, Decision.BELOW_MINIMUM),
         (0 < offer.most_uses <= person.uses, Decision.TOO_MANY_INCENTIVES),

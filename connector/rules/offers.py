@@ -185,6 +185,17 @@ def is_given(state: OfferState, problem: Problem | None) -> bool:
     return state is OfferState.ACTIVE and problem is None
 
 
+def is_shown(state: OfferState, shop: ShopStanding) -> bool:
+    """
+    Whether those who were given an offer are shown it still, as far as the offer goes; what they see depends on their own code besides.
+
+    A suspension for the sake of the offer's newest code is none of theirs (SH-33). Switched off or deleted it is shown to nobody
+    (SH-05), nor while nobody can buy in the store or nobody can say what its codes are worth.
+    """
+    ends = {Requirement.CONNECTION, Requirement.SHOP_OPEN, Requirement.STOREFRONT}
+    return state in (OfferState.ACTIVE, OfferState.SUSPENDED) and ends.isdisjoint(lacking(shop))
+
+
 def forecast(state: OfferState, ends_at: datetime | None, now: datetime) -> datetime | None:
     """When an active offer will stop, if that is three days away or less."""
     is_near = state is OfferState.ACTIVE and ends_at is not None and now < ends_at <= now + FORECAST

@@ -58,6 +58,7 @@ class Scope(StrEnum):
 
     SHOPS_READ = "shops:read"
     CHECKOUTS_READ = "checkouts:read"
+    OFFERS_READ = "offers:read"
 
 
 MEMBERS: dict[Role, frozenset[Permission]] = {

@@ -47,6 +47,7 @@ class DiscountCodeRow(SQLModel, table=True):
         columns.one_of("kind", "percentage", "fixed_amount", "free_shipping", "other"),
         columns.one_of("status", "active", "scheduled", "expired"),
         Index("uq_discount_codes_code", "shop_id", text("lower(code)"), unique=True),
+        columns.known("code_key"),
         columns.known("platform_id"),
     )
     id: int | None = columns.key()
@@ -54,6 +55,7 @@ class DiscountCodeRow(SQLModel, table=True):
     shop_id: int = columns.ref("shops.id")
     platform_id: str | None = None
     code: str
+    code_key: str | None = columns.folded("code")
     title: str | None = None
     kind: str
     status: str = Field(default="active", sa_column_kwargs={"server_default": "active"})

@@ -7,7 +7,7 @@ What the platform tells of a change holds no code, so everything here comes of r
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, text
+from sqlalchemy import TextClause, func, select, text
 from sqlmodel import Session, col
 
 from connector.codes import CodeKind, CodeState, CodeStatus, Restriction
@@ -46,11 +46,8 @@ _RENAMED = text("""
     )
 """)
 
-_UNSEEN = text("""
-    select d.shop_id, d.platform_id
-    from discount_codes d join shops s on s.id = d.shop_id, (select app_now() at offset 0) n
-    where s.state = 'connected' and s.platform = any(:platforms)
-      and d.deleted_at is null and d.platform_id is not null and d.status <> 'expired'
+_NOT_LATELY = """
+    d.deleted_at is null and d.platform_id is not null and d.status <> 'expired'
       and (d.read_at is null or d.read_at <= n.at - cast(:every as interval)
            or (d.ends_at > n.at and d.ends_at <= n.at + cast(:last as interval) and d.read_at <= n.at - cast(:near_end as interval))
            or (d.ends_at > d.read_at and d.ends_at <= n.at)
@@ -59,6 +56,40 @@ _UNSEEN = text("""
                       where w.shop_id = d.shop_id and w.resource = 'discount_code' and w.platform_id = d.platform_id
                         and (w.reason is null or w.wanted_at > n.at - cast(:every as interval)))
     group by d.shop_id, d.platform_id order by min(d.read_at) nulls first, d.shop_id, d.platform_id limit :limit
+"""
+_UNSEEN = text(f"""
+    select d.shop_id, d.platform_id
+    from discount_codes d join shops s on s.id = d.shop_id, (select app_now() at offset 0) n
+    where s.state = 'connected' and s.platform = any(:platforms) and {_NOT_LATELY}
+""")
+# What newcomers are given, what people hold, and what heads a series.
+_UNSEEN_OF_OFFERS = text(f"""
+    with used as (
+        select o.shop_id, lower(c) code
+        from offers o join offer_versions v on v.offer_id = o.id cross join lateral unnest(array[v.code, v.fallback_code]) c
+        where o.state in ('active', 'suspended') and c is not null
+          and (v.version = o.version
+               or exists (select 1 from grants g where g.version_id = v.id and g.state in ('preparing', 'live', 'suspended')))
+        union
+        select k.shop_id, k.code_key
+        from offers o join offer_codes k on k.offer_id = o.id
+        where o.state in ('active', 'suspended') and k.role = 'model' and k.wanted = 'issued' and k.actual = 'issued'
+          and k.ends_at > app_now()
+    )
+    select d.shop_id, d.platform_id
+    from used u join discount_codes d on d.shop_id = u.shop_id and d.code_key = u.code
+         join shops s on s.id = d.shop_id, (select app_now() at offset 0) n
+    where s.state = 'connected' and s.platform = any(:platforms) and {_NOT_LATELY}
+""")
+_UNSEEN_SHOPS = text("""
+    select s.id from shops s
+    where s.id in (select shop_id from offers where state in ('active', 'suspended')) and s.state = 'connected'
+      and s.platform = any(:platforms)
+      and (s.profile_read_at is null or s.profile_read_at <= app_now() - cast(:every as interval))
+      and not exists (select 1 from wanted_reads w
+                      where w.shop_id = s.id and w.resource = 'shop'
+                        and (w.reason is null or w.wanted_at > app_now() - cast(:every as interval)))
+    order by s.profile_read_at nulls first, s.id limit :limit
 """)
 
 
@@ -94,11 +125,11 @@ def mark_deleted(session: Session, shop_id: int, platform_id: str, at: datetime)
 
 
 def kept_of(session: Session, shop_id: int, platform_ids: Sequence[str], limit: int) -> dict[str, list[str]]:
-    """The codes that we keep of each of these discounts and that are not deleted, up to `limit` of each."""
+    """The codes that we keep of each of these discounts and that are not deleted, up to `limit` of each, the longest unread first."""
     statement = text("""
         select d.platform_id, d.code from unnest(cast(:ids as text[])) wanted (id) cross join lateral (
             select platform_id, code from discount_codes where shop_id = :shop and platform_id = wanted.id and deleted_at is null
-            order by id limit :limit
+            order by read_at nulls first, id limit :limit
         ) d
     """)
     kept: dict[str, list[str]] = {}
@@ -110,7 +141,7 @@ def kept_of(session: Session, shop_id: int, platform_ids: Sequence[str], limit: 
 def mark_codes_deleted(session: Session, shop_id: int, codes: Sequence[str], at: datetime) -> None:
     """These codes were looked for at `at` and not found, whatever became of their discount."""
     statement = text("""
-        update discount_codes set deleted_at = :at where shop_id = :shop and lower(code) = any(:codes) and deleted_at is null
+        update discount_codes set deleted_at = :at where shop_id = :shop and code_key = any(:codes) and deleted_at is null
           and (read_at is null or read_at <= :at)
     """)
     if codes:
@@ -124,11 +155,28 @@ def unseen(session: Session, platforms: Collection[str], every: timedelta, near_
     Not lately: for `every`, for `near_end` in the last quarter of an hour before the end, or not since the end (or the beginning) that
     they were read with has come. What is wanted already, or could not be read a moment ago, is left out.
     """
-    rows = session.execute(
-        _UNSEEN, {"platforms": list(platforms), "every": every, "near_end": near_end, "last": LAST_MINUTES, "limit": limit}
-    )
+    return _by_shop(session, _UNSEEN, platforms, every, near_end, limit)
+
+
+def unseen_of_offers(
+    session: Session, platforms: Collection[str], every: timedelta, near_end: timedelta, limit: int
+) -> dict[int, list[str]]:
+    """As `unseen`, of those only that offers which are on give, that people hold of them, or that head a series of codes of theirs."""
+    return _by_shop(session, _UNSEEN_OF_OFFERS, platforms, every, near_end, limit)
+
+
+def unseen_shops(session: Session, platforms: Collection[str], every: timedelta, limit: int) -> list[int]:
+    """Connected shops with offers that are on, whose store was not asked for so long whether anybody can buy there."""
+    values = {"platforms": list(platforms), "every": every, "limit": limit}
+    return list(session.execute(_UNSEEN_SHOPS, values).scalars())
+
+
+def _by_shop(
+    session: Session, statement: TextClause, platforms: Collection[str], every: timedelta, near_end: timedelta, limit: int
+) -> dict[int, list[str]]:
+    values = {"platforms": list(platforms), "every": every, "near_end": near_end, "last": LAST_MINUTES, "limit": limit}
     found: dict[int, list[str]] = {}
-    for shop_id, platform_id in rows:
+    for shop_id, platform_id in session.execute(statement, values):
         found.setdefault(shop_id, []).append(platform_id)
     return found
 
@@ -136,7 +184,7 @@ def unseen(session: Session, platforms: Collection[str], every: timedelta, near_
 def find(session: Session, shop_id: int, code: str) -> DiscountCodeRow | None:
     """The code of a shop, whatever its letter case; also one that is deleted by now."""
     statement = select(DiscountCodeRow).where(
-        col(DiscountCodeRow.shop_id) == shop_id, func.lower(col(DiscountCodeRow.code)) == func.lower(code.strip())
+        col(DiscountCodeRow.shop_id) == shop_id, col(DiscountCodeRow.code_key) == func.lower(code.strip())
     )
     return session.scalars(statement).one_or_none()
 

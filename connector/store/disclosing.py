@@ -12,6 +12,7 @@ from sqlmodel import Session
 from connector.canonical import Channel, Person
 from connector.rules.subjects import Subject, body_facts, spelled, telling
 from connector.store import erasing, people, spoken
+from connector.store.erasing_offers import THEIR_GRANTS
 from connector.store.sealed import Vault
 from connector.store.tables import ShopRow
 
@@ -31,6 +32,10 @@ class Disclosure:
     checkouts: Rows
     orders: Rows
     messages: Rows
+    grants: Rows
+    grant_mails: Rows
+    grant_decisions: Rows
+    offer_codes: Rows
     consents: Rows
     suppressions: Rows
     deliveries: Rows
@@ -39,8 +44,9 @@ class Disclosure:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is kept of this person."""
-        kinds = (self.customers, self.contacts, self.checkouts, self.orders, self.messages, self.consents, self.suppressions)
-        return not any(kinds) and not self.deliveries
+        known = (self.customers, self.contacts, self.checkouts, self.orders, self.messages, self.consents, self.suppressions)
+        offered = (self.grants, self.grant_mails, self.grant_decisions, self.offer_codes)
+        return not any(known) and not any(offered) and not self.deliveries
 
 
 def disclose(session: Session, vault: Vault, shop: ShopRow, person: Person) -> Disclosure:
@@ -123,6 +129,26 @@ _STATEMENTS = {
         select m.channel, m.address, m.subject, m.state, m.reason, m.queued_at, m.handed_over_at, m.clicked_at
         from messages m where m.shop_id = :shop and m.checkout_id in (select t.id from checkouts t where {erasing.THEIR_CHECKOUTS})
         order by m.id desc limit :limit
+    """),
+    "grants": text(f"""
+        select (select f.name from offers f where f.id = t.offer_id) as offer, t.granted_at, t.state, t.reason, t.code, t.ends_at, t.email,
+            t.first_name, t.phone_e164 as phone, t.language, t.opened_at, t.used_at
+        from grants t where {THEIR_GRANTS} order by t.id desc limit :limit
+    """),
+    "grant_mails": text(f"""
+        select m.address, m.state, m.reason, m.queued_at, m.handed_over_at, m.clicked_at
+        from grant_mails m where m.shop_id = :shop and m.grant_id in (select t.id from grants t where {THEIR_GRANTS})
+        order by m.grant_id desc limit :limit
+    """),
+    "grant_decisions": text(f"""
+        select t.number, d.reason, d.decided_at from grant_decisions d join orders t on t.id = d.order_id
+        where d.shop_id = :shop and d.order_id in (select id from orders where {erasing.THEIR_ORDERS}) order by d.order_id desc limit :limit
+    """),
+    "offer_codes": text(f"""
+        select k.code, k.email, k.ends_at from offer_codes k
+        where k.shop_id = :shop and k.email is not null
+          and (lower(k.email) = any(:emails) or k.grant_id in (select t.id from grants t where {THEIR_GRANTS}))
+        order by k.id desc limit :limit
     """),
     "consents": text("""
         select channel, address, state, source, at from consents

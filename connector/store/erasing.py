@@ -175,6 +175,8 @@ _OWN = text("""
     union
     select email_norm, phone_e164 from orders
     where shop_id = :shop and (customer_platform_id = any(:customers) or platform_id = any(:orders) or email_norm = :email)
+    union
+    select email_norm, phone_e164 from grants where shop_id = :shop and (customer_platform_id = any(:customers) or email_norm = :email)
 """)
 _THINGS = text(f"""
     select 'checkout' as kind, platform_id, coalesce(token, platform_id) as token, cart_token from checkouts where {THEIR_CHECKOUTS}

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from connector.canonical import Channel
-from connector.store import people, spoken
+from connector.store import offer_work, people, spoken
 from connector.store.sealed import Vault
 
 BATCH = 500
@@ -27,6 +27,7 @@ def begin(session: Session, shop_id: int, at: datetime) -> None:
 
 def erase_some(session: Session, vault: Vault, shop_id: int) -> dict[str, int]:
     """The next portion of the shop's rows, by their kind; empty when there are none left."""
+    offer_work.hold(session, shop_id)
     for table, statement in _TABLES:
         count = len(session.execute(statement, {"shop": shop_id, "limit": BATCH}).all())
         if count:
@@ -77,14 +78,21 @@ def _some(table: str, key: str = "id") -> str:
     return f"delete from {table} where {key} in (select {key} from {table} where shop_id = :shop order by {key} limit :limit) returning 1"
 
 
-def _all(table: str) -> str:
-    return f"delete from {table} where ctid = any(array(select ctid from {table} where shop_id = :shop limit :limit)) returning 1"
+def _all(table: str, of_them: str = "true") -> str:
+    first = f"select ctid from {table} where shop_id = :shop and {of_them} limit :limit"
+    return f"delete from {table} where ctid = any(array({first})) returning 1"
 
 
 _TABLES = tuple(
     (table, text(statement))
     for table, statement in (
         ("checkouts", _some("checkouts")),
+        # Single codes before those that head a series, which would take all of theirs along at once.
+        ("offer_codes", _all("offer_codes", "role <> 'model'")),
+        ("grants", _some("grants")),
+        ("offers", _some("offers")),
+        ("banners", _some("banners")),
+        ("offer_work", _some("offer_work", "shop_id")),
         ("orders", _some("orders")),
         ("customers", _some("customers")),
         ("products", _some("products")),
@@ -132,7 +140,7 @@ _LAST = tuple(
 _EMPTY_SHOP = text("""
     update shops set name = domain, url = '', hosts = '{}', platform_shop_id = null, language = null, country = null, contact_email = null,
         contact_address = null, scopes = '{}', missing_scopes = '{}', withheld = '{}',
-        listened_at = null, scopes_at = null, credentials = null, credentials_at = null,
+        listened_at = null, scopes_at = null, credentials = null, credentials_at = null, storefront = 'open', profile_read_at = null,
         timezone = 'UTC', threshold_minutes = 60, activity_clock = 'activity', taxes_included = false
     where id = :shop
 """)

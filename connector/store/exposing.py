@@ -1,12 +1,13 @@
-"""An account's checkouts over all its shops, for programs. Reads only; the transaction decides what is seen."""
+"""An account's checkouts over all its shops, and orders by their store's ids, for programs. Reads only; the transaction decides."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, text
-from sqlmodel import Session
+from sqlalchemy import Row, select, text
+from sqlmodel import Session, col
 
 from connector.errors import NotFound
+from connector.store.tables import OrderRow
 
 
 def list_checkouts(session: Session, account_id: int, shop_id: int | None, before: str | None, limit: int) -> Sequence[Row[Any]]:
@@ -23,6 +24,15 @@ def list_checkouts(session: Session, account_id: int, shop_id: int | None, befor
             raise NotFound("There is no such checkout.")
         values |= {"at": cursor.created_at, "id": cursor.id}
     return session.execute(_LIST, values).all()
+
+
+def find_order(session: Session, shop_id: int, platform_id: str) -> OrderRow:
+    """An order of a shop by the id that it has in its store. Raises NotFound."""
+    statement = select(OrderRow).where(col(OrderRow.shop_id) == shop_id, col(OrderRow.platform_id) == platform_id)
+    row = session.scalars(statement).one_or_none()
+    if row is None:
+        raise NotFound("There is no such order.")
+    return row
 
 
 _CURSOR = text("select created_at, id from checkouts where public_id = :before")

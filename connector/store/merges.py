@@ -8,6 +8,7 @@ may come after the merge, and a chain of merges may be told in any order. So wha
 from collections.abc import Iterable, Sequence
 
 from connector.canonical import Checkout, CustomerMerged, Order, Removed, Resource
+from connector.store import grant_merging
 from connector.store.db import Session, run
 from connector.store.upserts import as_json
 
@@ -28,7 +29,7 @@ def settle_merges(
     """
     Turn what names merged customers, those of `merges` and those that `records` name, to the kept ones.
 
-    Returns the checkouts and the orders that name another customer now. Locks both in id order.
+    Returns the checkouts and the orders that name another customer now. Locks both in id order, and after them the shop's offer work.
     """
     named = {merge.merged_id for merge in merges} | {record.customer_id for record in records if record.customer_id is not None}
     if not named:
@@ -39,6 +40,7 @@ def settle_merges(
         return [], []
     values = {"shop": shop_id, "rows": as_json(rows)}
     checkouts, orders = ([row[0] for row in run(session, _TURN.format(table=table), values)] for table in ("checkouts", "orders"))
+    grant_merging.follow_merges(session, shop_id, {row["merged_id"]: row["kept_id"] for row in rows})
     return sorted(checkouts), sorted(orders)
 
 

@@ -1,6 +1,8 @@
 """What owners must know: one notice and one mail to each owner per cause, until the cause is settled."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import select, text
@@ -22,9 +24,24 @@ class Cause(StrEnum):
     SUSPENDED = "suspended"
     GAP_FOUND = "gap_found"
     DATA_REQUEST_READY = "data_request_ready"
+    OFFER_SUSPENDED = "offer_suspended"
+    OFFER_ENDING = "offer_ending"
 
 
-def tell(session: Session, vault: Vault, shop: ShopRow, cause: Cause, cause_key: str, detail: str | None = None) -> bool:
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a notice is about, beside its shop: a name, the page (below our address), why, and when something will happen."""
+
+    name: str
+    page: str
+    reason: str = ""
+    detail: str = ""
+    at: datetime | None = None
+
+
+def tell(
+    session: Session, vault: Vault, shop: ShopRow, cause: Cause, cause_key: str, detail: str | None = None, *, about: About | None = None
+) -> bool:
     """
     Tell the owners of a shop's account, unless this cause is open already; true if it is new.
 
@@ -42,7 +59,7 @@ def tell(session: Session, vault: Vault, shop: ShopRow, cause: Cause, cause_key:
         return False
     for member in members.list_members(session, shop.account_id):
         if member.role == Role.OWNER and member.email is not None:
-            mail = NoticeMail(member.email, cause.value, shop.name, shop.public_id, member.language or shop.language or "")
+            mail = _mail(shop, cause, member.email, member.language or shop.language or "", about)
             system_mails.queue(session, vault, system_mails.NOTICE, mail, shop.account_id)
     return True
 
@@ -60,6 +77,14 @@ def list_open(session: Session, account_id: int) -> Sequence[NoticeRow]:
     """What is not settled yet, newest first."""
     statement = select(NoticeRow).where(col(NoticeRow.account_id) == account_id, col(NoticeRow.settled_at).is_(None))
     return session.scalars(statement.order_by(col(NoticeRow.id).desc())).all()
+
+
+def _mail(shop: ShopRow, cause: Cause, to: str, language: str, about: About | None) -> NoticeMail:
+    mail = NoticeMail(to, cause.value, shop.name, shop.public_id, language)
+    if about is None:
+        return mail
+    at = about.at.isoformat() if about.at else ""
+    return replace(mail, offer=about.name, page=about.page, reason=about.reason, detail=about.detail, at=at, zone=shop.timezone)
 
 
 _TELL = text("""

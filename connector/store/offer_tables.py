@@ -10,6 +10,9 @@ from connector.rules.grants import GrantState
 from connector.rules.offers import CodeMode, OfferState
 from connector.store import columns
 
+UNDONE = text("wanted <> actual and actual <> 'refused'")
+UNREAD = text("grant_id is not null and platform_id is null and wanted = 'issued' and actual = 'issued'")
+HEADS = text("model_id is null and wanted <> 'deleted' and refusal is null")
 HOLDING = text("state in ('preparing', 'live') and person_key is not null")
 
 
@@ -18,7 +21,7 @@ class OfferWorkRow(SQLModel, table=True):
     A shop that has, or had, an offer beyond a draft: its row lock is the lease of all that is decided about offers there.
 
     `due_at`: when something must be looked at though nothing happens, as the end of a code. `codes_changed_at`: codes of the shop were
-    read or removed; `codes_judged_at`: until then that was looked at.
+    read or removed then, and grants have not been looked at since.
     """
 
     __tablename__ = "offer_work"
@@ -26,17 +29,16 @@ class OfferWorkRow(SQLModel, table=True):
     shop_id: int = columns.ref("shops.id", primary_key=True)
     due_at: datetime | None = None
     codes_changed_at: datetime | None = None
-    codes_judged_at: datetime | None = None
 
 
 class OrderToJudgeRow(SQLModel, table=True):
-    """An order that changed and that the offers of its shop have not looked at since; goes away with that look."""
+    """An order that changed and that the offers of its shop have not looked at since; from `due_at` on, and goes away with that look."""
 
     __tablename__ = "orders_to_judge"
-    __table_args__ = (Index(None, "shop_id", "order_id"),)
+    __table_args__ = (Index(None, "due_at", "shop_id"),)
     order_id: int = columns.ref("orders.id", primary_key=True)
     shop_id: int = columns.shop_of_parent()
-    changed_at: datetime
+    due_at: datetime
 
 
 class OfferRow(SQLModel, table=True):
@@ -145,7 +147,7 @@ class GrantRow(SQLModel, table=True):
         columns.known("email_norm"),
         columns.known("customer_platform_id"),
         Index(None, "offer_id", "granted_at"),
-        Index("ix_grants_code", "shop_id", text("lower(code)"), postgresql_where=text("state in ('preparing', 'live', 'suspended')")),
+        columns.known("code_key"),
         Index("ix_grants_ends_at", "shop_id", "ends_at", postgresql_where=text("state in ('preparing', 'live', 'suspended')")),
     )
     id: int | None = columns.key()
@@ -167,6 +169,7 @@ class GrantRow(SQLModel, table=True):
     first_name: str | None = None
     language: str | None = None
     code: str | None = None
+    code_key: str | None = columns.folded("code")
     link_token: str = Field(unique=True)
     opened_at: datetime | None = None
     used_at: datetime | None = None
@@ -217,7 +220,8 @@ class OfferCodeRow(SQLModel, table=True):
 
     Roles: `shared`: the one code of an offer; `model`: heads a series of unique codes of the same terms and end, and is given to
     nobody; `unique`: one of a series (`model_id`), or, bound to an e-mail address, one alone. A unique code without a grant is the pool's.
-    `platform_id`: of its discount. `refusal`: why the store does not take it, for good.
+    `platform_id`: of its discount; a unique code that was given has none until the store was asked for it by name. `refusal`: why the
+    store does not take it, for good; or `used`: it was found used when it should be cleared away, and stays.
     """
 
     __tablename__ = "offer_codes"
@@ -226,9 +230,13 @@ class OfferCodeRow(SQLModel, table=True):
         columns.one_of("wanted", "issued", "suspended", "deleted"),
         columns.one_of("actual", "none", "issued", "suspended", "deleted", "refused"),
         Index("uq_offer_codes_code", "shop_id", text("lower(code)"), unique=True),
-        Index("ix_offer_codes_due", "due_at", "shop_id", postgresql_where=text("wanted <> actual and actual <> 'refused'")),
+        columns.known("code_key"),
+        Index("ix_offer_codes_due", "due_at", "shop_id", postgresql_where=UNDONE),
+        Index("ix_offer_codes_due_of_shop", "shop_id", "due_at", postgresql_where=UNDONE),
         Index("ix_offer_codes_pool", "model_id", "id", postgresql_where=text("role = 'unique' and grant_id is null")),
-        Index(None, "version_id", "ends_at"),
+        Index("ix_offer_codes_unread", "shop_id", "id", postgresql_where=UNREAD),
+        Index("ix_offer_codes_ends", "shop_id", "ends_at", postgresql_where=HEADS),
+        Index(None, "version_id", "role", "ends_at"),
     )
     id: int | None = columns.key()
     public_id: str = Field(unique=True)
@@ -236,8 +244,9 @@ class OfferCodeRow(SQLModel, table=True):
     offer_id: int = columns.ref("offers.id", index=True)
     version_id: int = columns.ref("offer_versions.id")
     role: str
-    model_id: int | None = columns.ref("offer_codes.id", nullable=True)
+    model_id: int | None = columns.ref("offer_codes.id", nullable=True, index=True)
     code: str
+    code_key: str | None = columns.folded("code")
     email: str | None = None
     ends_at: datetime | None = None
     wanted: str = "issued"
@@ -252,7 +261,11 @@ class OfferCodeRow(SQLModel, table=True):
 
 
 class BannerRow(SQLModel, table=True):
-    """A picture of a merchant for the mail and page of an offer, as we made it anew: no more than its pixels."""
+    """
+    A picture of a merchant for the mail and page of an offer, as we made it anew: no more than its pixels, cut to the banner's shape.
+
+    `width` and `height`: of the file as it came, which tell whether something was cut.
+    """
 
     __tablename__ = "banners"
     __table_args__ = (columns.one_of("content_type", "image/png", "image/jpeg", "image/webp"), Index(None, "shop_id"))

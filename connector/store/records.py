@@ -8,19 +8,28 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from connector.canonical import Checkout, Customer, LineItem, Order, Phone
+from connector.canonical import Checkout, Customer, DisputeChanged, LineItem, Order, Phone
 from connector.rules.abandonment import ActivityClock
 from connector.rules.identity import normalise_email
 from connector.rules.precedence import Rank, rank
 from connector.store.checkouts import Kept, State, Terms, Touched, expect_due, find_kept
-from connector.store.db import Session
+from connector.store.db import Session, run
 from connector.store.ids import public_id
-from connector.store.upserts import Key, Written, lower_instants, place_children, upsert_newest
+from connector.store.upserts import Key, Written, as_json, lower_instants, place_children, upsert_newest
 from connector.store.versions import History, load_histories, save_versions
 
 R = TypeVar("R", Checkout, Order, Customer)
 CHECKOUT_KEY = ("stage", "platform_id")
 RECORD_KEY = ("platform_id",)
+ORDER_INSTANTS = ("placed_at", "paid_at")
+_DISPUTES = """
+    update orders o set is_disputed = r.is_disputed, disputed_at = r.disputed_at
+    from json_populate_recordset(null::orders, cast(%(rows)s as json)) r
+    where o.shop_id = %(shop)s and o.platform_id = r.platform_id
+      and o.platform_id = any(array(select json_array_elements_text(cast(%(ids)s as json))))
+      and (o.disputed_at is null or o.disputed_at < r.disputed_at)
+    returning o.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +100,27 @@ def _place_lines(
 def save_orders(session: Session, shop_id: int, orders: Sequence[Order]) -> list[int]:
     """Write orders and their lines; return the ids of those whose rows changed."""
     ranked = _ranked(orders)
-    chosen, placed = _newest(ranked), _earliest(ranked, "placed_at")
-    rows = [_order_row(one, placed[key]) for key, one in chosen.items()]
-    written = upsert_newest(session, shop_id, "orders", rows, RECORD_KEY, keep=("public_id",), least=("placed_at",))
+    chosen, instants = _newest(ranked), {column: _earliest(ranked, column) for column in ORDER_INSTANTS}
+    rows = [_order_row(one, *(told[key] for told in instants.values())) for key, one in chosen.items()]
+    written = upsert_newest(session, shop_id, "orders", rows, RECORD_KEY, keep=("public_id",), least=ORDER_INSTANTS)
     lines = {row.id: chosen[key].record.lines for key, row in written.items()}
     counts = {row.id: len(lines[row.id]) for row in written.values() if not row.is_new}
     place_children(session, shop_id, "order_lines", "order_id", counts, _line_rows("order_id", lines))
     unchanged = [key for key in chosen if key not in written]
-    lowered = lower_instants(session, shop_id, "orders", _instants(unchanged, RECORD_KEY, "placed_at", placed), RECORD_KEY, "placed_at")
+    lowered: set[int] = set()
+    for column, told in instants.items():
+        earlier = _instants(unchanged, RECORD_KEY, column, told)
+        lowered.update(lower_instants(session, shop_id, "orders", earlier, RECORD_KEY, column))
     return sorted({*lines, *lowered})
+
+
+def save_disputes(session: Session, shop_id: int, disputes: Sequence[DisputeChanged]) -> list[int]:
+    """Write whether payments are disputed, the newest word of each order; return the ids of the orders of which that changed."""
+    newest = {one.order_id: one for one in sorted(disputes, key=lambda one: one.at)}
+    rows = [{"platform_id": one.order_id, "is_disputed": one.is_disputed, "disputed_at": one.at} for one in newest.values()]
+    if not rows:
+        return []
+    return [row[0] for row in run(session, _DISPUTES, {"shop": shop_id, "rows": as_json(rows), "ids": as_json(list(newest))})]
 
 
 def save_customers(
@@ -198,7 +219,7 @@ def _checkout_row(
     }
 
 
-def _order_row(ranked: Ranked, placed_at: datetime | None) -> dict[str, Any]:
+def _order_row(ranked: Ranked, placed_at: datetime | None, paid_at: datetime | None) -> dict[str, Any]:
     order: Order = ranked.record
     return {
         "public_id": public_id("ord"),
@@ -208,6 +229,8 @@ def _order_row(ranked: Ranked, placed_at: datetime | None) -> dict[str, Any]:
         "checkout_token": order.checkout_token,
         "is_test": order.is_test,
         "placed_at": placed_at,
+        "paid_at": paid_at,
+        "refunded_total": order.refunded_total,
         "cancelled_at": order.cancelled_at,
         **_version(ranked.rank),
     }

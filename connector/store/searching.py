@@ -1,8 +1,8 @@
 """
 Find a shop or what a shop holds, over all accounts: for support. Needs a system transaction.
 
-People, orders and checkouts are found by the whole text only, so that nobody can leaf through them; shops also by how their name or
-domain begins. Every look goes from shop to shop through an index of that shop, and so never through a table.
+People, orders, checkouts and what people were given are found by the whole text only, so that nobody can leaf through them; shops
+also by how their name or domain begins. Every look goes from shop to shop through an index of that shop, and so never through a table.
 """
 
 from collections.abc import Iterator, Sequence
@@ -57,10 +57,11 @@ class Wanted:
 @dataclass(frozen=True, slots=True)
 class Hit:
     """
-    Something of a shop that was found: a checkout, an order or a customer.
+    Something of a shop that was found: a checkout, an order, a customer or what somebody was given of an offer.
 
     `checkout_id` is the public id of the checkout that it is or that it ended; None: only its shop can be shown. `name` is its
-    number in the store.
+    number in the store; of what was given, the name of the offer, whose public id is `offer_id`. `state` and `reason`: of what was
+    given; an order has the reason why it did or did not earn an offer.
     """
 
     kind: str
@@ -73,6 +74,9 @@ class Hit:
     email: str | None
     phone: str | None
     at: datetime | None
+    offer_id: str | None
+    state: str | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +110,22 @@ def find_shops(session: Session, wanted: Wanted, limit: int) -> list[ShopHit]:
 
 
 def find_hits(session: Session, wanted: Wanted, limit: int) -> list[Hit]:
-    """Checkouts, orders and customers, each once, the newest of each first; up to `limit` for each way of finding them."""
+    """Checkouts, orders, customers and grants, each once, the newest of each first; up to `limit` for each way of finding them."""
     found = {(row.kind, row.id): row for name, value in _ways(wanted) for row in _find(session, name, value, limit)}
-    order = {"checkout": 0, "order": 1, "customer": 2}
+    order = {"checkout": 0, "order": 1, "customer": 2, "grant": 3}
     rows = sorted(found.values(), key=lambda row: (order[row.kind], -row.id))
     return [Hit(*tuple(row)[1:]) for row in rows]
 
 
 def _ways(wanted: Wanted) -> Iterator[tuple[str, str]]:
     if wanted.public_id is not None:
-        yield "checkout by public_id", wanted.public_id
+        yield from ((way, wanted.public_id) for way in ("checkout by public_id", "grant by public_id"))
     if wanted.email is not None:
-        yield from ((way, wanted.email) for way in ("checkout by email", "order by email", "customer by email"))
+        yield from ((f"{kind} by email", wanted.email) for kind in ("checkout", "order", "customer", "grant"))
     for phone in wanted.phones:
-        yield from ((way, phone) for way in ("checkout by phone", "checkout by typed phone", "order by phone"))
+        yield from ((way, phone) for way in ("checkout by phone", "checkout by typed phone", "order by phone", "grant by phone"))
     if wanted.number is not None:
-        yield from ((way, wanted.number) for way in ("checkout by token", "checkout by id", "order by id"))
+        yield from ((way, wanted.number) for way in ("checkout by token", "checkout by id", "order by id", "grant by code"))
         for number in {wanted.number, f"#{wanted.number.lstrip('#')}", wanted.number.lstrip("#")}:
             yield from ((way, number) for way in ("checkout by number", "order by number"))
 
@@ -157,6 +161,13 @@ _CONDITIONS = {
         "number": "number = :value",
     },
     "customer": {"email": "email_norm = :value"},
+    # A phone is noted as what tells a person only where nothing else does.
+    "grant": {
+        "public_id": "public_id = :value",
+        "email": "email_norm = :value",
+        "phone": "person_key = 'phone:' || :value",
+        "code": "code_key = lower(:value)",
+    },
 }
 # `offset 0` keeps the two steps apart: first all that fit, then the newest. Together the planner might walk through everything from
 # the newest on until something fits.
@@ -168,22 +179,31 @@ from shops s cross join lateral (
 _FINDS = {
     "checkout": """
         select t.id, 'checkout' as kind, s.public_id, s.name, s.platform, s.timezone, t.public_id, coalesce(t.number, t.platform_id),
-            t.email, coalesce(t.phone_raw, t.checkout_phone_raw), t.created_at
+            t.email, coalesce(t.phone_raw, t.checkout_phone_raw), t.created_at, cast(null as text), cast(null as text), cast(null as text)
     """
     + _EACH.format(table="checkouts")
     + "order by t.id desc limit :limit",
     "order": """
         select t.id, 'order' as kind, s.public_id, s.name, s.platform, s.timezone,
             (select (array_agg(c.public_id order by c.id))[1] from checkouts c where c.converted_order_id = t.id),
-            coalesce(t.number, t.platform_id), t.email, t.phone_raw, t.placed_at
+            coalesce(t.number, t.platform_id), t.email, t.phone_raw, t.placed_at,
+            (select f.public_id from grant_decisions d join offers f on f.id = d.offer_id where d.order_id = t.id), cast(null as text),
+            (select d.reason from grant_decisions d where d.order_id = t.id)
     """
     + _EACH.format(table="orders")
     + "order by t.id desc limit :limit",
     "customer": """
         select t.id, 'customer' as kind, s.public_id, s.name, s.platform, s.timezone, cast(null as text), t.platform_id,
-            t.email, t.phone_raw, t.created_at
+            t.email, t.phone_raw, t.created_at, cast(null as text), cast(null as text), cast(null as text)
     """
     + _EACH.format(table="customers")
+    + "order by t.id desc limit :limit",
+    "grant": """
+        select t.id, 'grant' as kind, s.public_id, s.name, s.platform, s.timezone, cast(null as text),
+            (select f.name from offers f where f.id = t.offer_id), t.email, t.phone_e164, t.granted_at,
+            (select f.public_id from offers f where f.id = t.offer_id), t.state, t.reason
+    """
+    + _EACH.format(table="grants")
     + "order by t.id desc limit :limit",
 }
 

@@ -11,8 +11,9 @@ from connector.canonical import Resource, ScopesChanged, ShopProfile
 from connector.errors import NotFound
 from connector.platforms import Access, Installation
 from connector.rules.abandonment import ActivityClock, check_threshold
+from connector.rules.offers import Storefront
 from connector.rules.withheld import withheld_groups
-from connector.store import checkouts, members, notices
+from connector.store import checkouts, members, notices, offer_work
 from connector.store.automation_tables import AutomationRow
 from connector.store.db import app_now, wake_after_commit
 from connector.store.ids import public_id
@@ -75,6 +76,7 @@ def save_install(
     session.flush()
     notices.settle(session, shop.account_id, Cause.NEEDS_SIGN_IN, shop.public_id)
     assert shop.id is not None
+    offer_work.look_again(session, shop.id)
     assert shop.webhook_secret is not None
     wake_after_commit(session, JOB, shop.id)
     secret = vault.open(shop.webhook_secret)["secret"]
@@ -150,8 +152,25 @@ def _settle(shop: ShopRow, profile: ShopProfile) -> None:
 
 def save_profile(session: Session, shop_id: int, profile: ShopProfile) -> None:
     """What the platform says of a shop now."""
-    _settle(get_shop(session, shop_id), profile)
+    shop = get_shop(session, shop_id)
+    _settle(shop, profile)
+    # A store that tells no more whether it is open is as it was, but for one thing: it answers.
+    is_closed = profile.is_open is False or (profile.is_open is None and shop.storefront == Storefront.PASSWORD.value)
+    _note_storefront(session, shop, Storefront.PASSWORD if is_closed else Storefront.OPEN)
+
+
+def note_frozen(session: Session, shop_id: int) -> None:
+    """The platform has frozen, paused or closed the store."""
+    _note_storefront(session, get_shop(session, shop_id), Storefront.FROZEN)
+
+
+def _note_storefront(session: Session, shop: ShopRow, storefront: Storefront) -> None:
+    assert shop.id is not None
+    was, shop.profile_read_at = shop.storefront, app_now(session)
+    shop.storefront = storefront.value
     session.flush()
+    if was != shop.storefront:
+        offer_work.look_again(session, shop.id)
 
 
 def note_scopes(session: Session, shop_id: int, change: ScopesChanged) -> bool:
@@ -165,7 +184,10 @@ def note_scopes(session: Session, shop_id: int, change: ScopesChanged) -> bool:
         where id = :shop and state <> 'uninstalled' and :at >= greatest(scopes_at, installed_at) returning 1
     """)
     values = {"shop": shop_id, "granted": list(change.granted), "missing": list(change.missing), "at": change.at}
-    return session.execute(statement, values).scalar() is not None
+    is_newest = session.execute(statement, values).scalar() is not None
+    if is_newest:
+        offer_work.look_again(session, shop_id)
+    return is_newest
 
 
 def note_withheld(session: Session, shop_id: int, paths: Collection[str], read: Resource | None = None) -> None:
@@ -242,6 +264,7 @@ def uninstall(session: Session, shop_id: int, at: datetime) -> bool:
     if changed is None:
         return False
     notices.settle(session, changed[0], Cause.NEEDS_SIGN_IN, changed[1])
+    offer_work.look_again(session, shop_id)
     for table in ("wanted_reads", "topic_health"):
         session.execute(text(f"delete from {table} where shop_id = :shop"), {"shop": shop_id})
     return True
@@ -258,6 +281,7 @@ def mark_access_lost(session: Session, vault: Vault, shop_id: int, refused: Acce
         return False
     shop.state = "needs_sign_in"
     session.flush()
+    offer_work.look_again(session, shop_id)
     notices.tell(session, vault, shop, Cause.NEEDS_SIGN_IN, shop.public_id)
     return True
 

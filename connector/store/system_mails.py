@@ -4,7 +4,7 @@ Mails of our own to members: queued once, claimed, handed over at most once, rec
 Claims, endings and sign-in mails need a system transaction; an account's or shop's own may queue for its own account.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -39,13 +39,23 @@ class SystemMail:
 
 @dataclass(frozen=True, slots=True)
 class NoticeMail:
-    """A mail about a notice, composed when it is handed over. `language`: what its reader chose, or the shop's, or nothing."""
+    """
+    A mail about a notice, composed when it is handed over. `language`: what its reader chose, or the shop's, or nothing.
+
+    The rest is of an offer: its name, its page's path, why it is suspended, or `at` what instant it ends (ISO 8601), in which time zone.
+    """
 
     to: str
     cause: str
     shop_name: str
     shop_public_id: str
     language: str
+    offer: str = ""
+    page: str = ""
+    reason: str = ""
+    detail: str = ""
+    at: str = ""
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ def queue(session: Session, vault: Vault, kind: str, mail: SystemMail | NoticeMa
         "public_id": name,
         "account_id": account_id,
         "kind": kind,
-        "sealed": vault.seal(asdict(mail)),
+        "sealed": vault.seal(_said(mail)),
         "state": "queued",
         "queued_at": now,
         "due_at": now,
@@ -126,6 +136,12 @@ def expire_leases(session: Session) -> int:
 def still_good_until(claimed: ClaimedMail) -> datetime | None:
     """After this instant the mail is worth nothing; None: never."""
     return claimed.queued_at + LIFETIME if claimed.kind == SIGN_IN else None
+
+
+def _said(mail: SystemMail | NoticeMail) -> dict[str, str]:
+    """Without what stands at its default: so a process of an older version can open what it has words for."""
+    said = {field.name: getattr(mail, field.name) for field in fields(mail) if field.default is MISSING}
+    return said | {field.name: value for field in fields(mail) if (value := getattr(mail, field.name))}
 
 
 _DROP_LATE = text("""

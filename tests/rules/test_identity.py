@@ -3,7 +3,7 @@
 import pytest
 
 from connector.canonical import Phone
-from connector.rules.identity import MAX_EMAIL, MAX_RAW_PHONE, choose_phone, normalise_email, parse_phone
+from connector.rules.identity import MAX_EMAIL, MAX_RAW_PHONE, choose_phone, fold_email, normalise_email, parse_phone
 
 
 @pytest.mark.spec("AC-62")
@@ -93,3 +93,35 @@ def test_a_text_longer_than_any_address_is_none() -> None:
     assert len(longest) == MAX_EMAIL
     assert normalise_email(longest) == longest
     assert normalise_email(longest + "g") is None
+
+
+@pytest.mark.parametrize(
+    ("email", "folded"),
+    [
+        ("anna.petit@example.org", "anna.petit@example.org"),
+        ("  Anna.Petit@Example.ORG ", "anna.petit@example.org"),
+        ("anna.petit+shop@example.org", "anna.petit@example.org"),
+        ("anna.petit+shop+again@example.org", "anna.petit@example.org"),
+        ("an.na.petit@gmail.com", "annapetit@gmail.com"),
+        ("An.Na.Petit+sale@GoogleMail.com", "annapetit@gmail.com"),
+        ("an.na@gmail.com.example", "an.na@gmail.com.example"),
+        ("+shop@example.org", "+shop@example.org"),
+        ("+shop@gmail.com", "+shop@gmail.com"),
+        ("..@gmail.com", "..@gmail.com"),
+    ],
+)
+def test_the_aliases_of_an_address_are_one_person(email: str, folded: str) -> None:
+    assert fold_email(email) == folded
+    assert fold_email(folded) == folded
+
+
+def test_people_with_different_addresses_are_never_folded_into_one() -> None:
+    addresses = [
+        "anna@example.org",
+        "annapetit@example.org",
+        "anna.petit@example.org",
+        "anna@example.com",
+        "+a@example.org",
+        "+b@example.org",
+    ]
+    assert len({fold_email(one) for one in addresses}) == len(addresses)

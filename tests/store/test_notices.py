@@ -1,12 +1,14 @@
 """Notices: owners are told once of each cause, until it is settled."""
 
+from datetime import UTC, datetime
+
 import pytest
 from sqlmodel import Session
 
 from connector.rules.permissions import Role
 from connector.store import members, notices, shops, system_mails
 from connector.store.db import Database, app_now
-from connector.store.notices import Cause
+from connector.store.notices import About, Cause
 from connector.store.sealed import Vault
 from connector.store.system_mails import NoticeMail
 from tests.conftest import TestShop, install
@@ -106,3 +108,31 @@ def test_an_owner_without_an_address_is_not_written_to(db: Database, vault: Vaul
     with db.transaction(shop=shop.id) as session:
         assert tell(session, vault, shop)
     assert mails(db, vault) == []
+
+
+def test_of_an_offer_its_name_and_reason_go_into_the_mail(db: Database, vault: Vault, shop: TestShop) -> None:
+    about = About(name="Merci", page="/app/shops/shp_1/offers/ofr_1", reason="requirements", detail="storefront")
+    with db.transaction(shop=shop.id) as session:
+        assert notices.tell(session, vault, shops.get_shop(session, shop.id), Cause.OFFER_SUSPENDED, "ofr_1", "requirements", about=about)
+    mail, _ = mails(db, vault)
+    assert (mail.offer, mail.page, mail.reason, mail.detail, mail.at) == ("Merci", about.page, "requirements", "storefront", "")
+    (notice,) = rows(db, "select cause, cause_key, detail from notices")
+    assert notice == {"cause": "offer_suspended", "cause_key": "ofr_1", "detail": "requirements"}
+
+
+def test_of_an_end_that_comes_near_its_instant_and_the_shops_time_zone(db: Database, vault: Vault, shop: TestShop) -> None:
+    at = datetime(2026, 11, 30, 13, 0, tzinfo=UTC)
+    with db.transaction(shop=shop.id) as session:
+        about = About(name="Merci", page="/p", at=at)
+        assert notices.tell(session, vault, shops.get_shop(session, shop.id), Cause.OFFER_ENDING, "ofr_1 x", about=about)
+    mail, _ = mails(db, vault)
+    assert (datetime.fromisoformat(mail.at), mail.zone) == (at, "Europe/Paris")
+
+
+def test_a_mail_that_has_nothing_of_an_offer_can_be_opened_by_a_process_that_knows_of_none(
+    db: Database, vault: Vault, shop: TestShop
+) -> None:
+    with db.transaction(shop=shop.id) as session:
+        tell(session, vault, shop)
+    sealed = rows(db, "select sealed from system_mails limit 1")[0]["sealed"]
+    assert vault.open(sealed).keys() == {"to", "cause", "shop_name", "shop_public_id", "language"}

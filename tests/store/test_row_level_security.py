@@ -19,8 +19,8 @@ from tests.conftest import TestShop
 MODULES = (tables, automation_tables, inbox_tables, access_tables)
 OURS = ("app_clock", "pending_installs", "unknown_shops", "admin_codes")
 OF_ACCOUNT = ("contacts", "companies", "members", "api_keys", "system_mails")
-UNDELETABLE = ("members", "api_keys", "notices", "system_mails", "audit_entries")
-UNCHANGEABLE = ("system_mails", "audit_entries")
+UNDELETABLE = ("members", "api_keys", "notices", "system_mails", "audit_entries", "offer_events")
+UNCHANGEABLE = ("system_mails", "audit_entries", "offer_events")
 ROLES = (APP_ROLE, SYSTEM_ROLE)
 OF_TENANT = {
     table.name: table

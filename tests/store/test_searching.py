@@ -170,21 +170,31 @@ def big(db: Database, shopify_shop: TestShop, woo_shop: TestShop) -> Database:
             source_progress, source_digest)
            select 'cus_' || n, :shop, 'p' || n, n || '@example.org', n || '@example.org', now(), now(), 0, 'd'
            from generate_series(1, :rows) n""",
+        """insert into offers (public_id, shop_id, name, state, version, created_at, state_at)
+           values ('ofr_1', :shop, 'o', 'active', 1, now(), now())""",
+        """insert into offer_versions (shop_id, offer_id, version, at, headline, body, mode, is_ours, once_per_customer, prefix,
+            locks_email, most_uses)
+           select :shop, id, 1, now(), '', '', 'shared', false, true, '', false, 3 from offers""",
+        """insert into grants (public_id, shop_id, offer_id, version_id, state, state_at, granted_at, person_key, email, email_norm,
+            phone_e164, code, link_token)
+           select 'grt_' || n, :shop, v.offer_id, v.id, 'live', now(), now(), 'phone:+336' || n, n || '@example.org', n || '@example.org',
+            '+336' || n, 'C' || n, n from generate_series(1, :rows) n, offer_versions v""",
     )
     with db.engine.begin() as connection:
         for insert in statements:
-            connection.execute(text(insert), {"shop": shopify_shop.id, "rows": ROWS})
+            values = {"shop": shopify_shop.id, "rows": ROWS}
+            connection.execute(text(insert), {name: values[name] for name in values if f":{name}" in insert})
     return db
 
 
 def test_nothing_is_found_by_reading_a_table(big: Database) -> None:
     """Before the tables were ever analysed, and after."""
-    for prepare in ("select 1", "analyze checkouts, orders, customers, shops"):
+    for prepare in ("select 1", "analyze checkouts, orders, customers, grants, shops"):
         with big.engine.begin() as connection:
             connection.execute(text(prepare))
         with big.system_transaction("plans of a search") as session:
             for way in WAYS:
                 explained = text("explain analyze " + searching.statement(way))
                 plan = "\n".join(session.execute(explained, {"value": "p25000", "limit": 20}).scalars())
-                assert not re.search("Seq Scan on (checkouts|orders|customers)", plan), (way, plan)
+                assert not re.search("Seq Scan on (checkouts|orders|customers|grants)", plan), (way, plan)
                 assert sum(map(int, re.findall(r"Rows Removed by Filter: (\d+)", plan))) < 10, (way, plan)

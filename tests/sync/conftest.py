@@ -18,6 +18,7 @@ from sync.jobs import Job
 from sync.services import Services
 from tests.conftest import TestShop
 from tests.fake_sender import FakeSender
+from tests.sync.offer_desk import OfferDesk
 from tests.sync.world import World
 from tests.valkey import valkey
 
@@ -77,3 +78,9 @@ def redis_broker(sandbox_settings: Settings, redis_url: str) -> Iterator[RedisBr
     broker.client.flushall()
     yield broker
     broker.close()
+
+
+@pytest.fixture
+def desk(services: Services, shopify_shop: TestShop) -> OfferDesk:
+    """A shop whose merchant makes offers."""
+    return OfferDesk(services, shopify_shop.id)

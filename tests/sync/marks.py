@@ -10,9 +10,11 @@ from urllib.parse import quote
 
 from sqlalchemy import text
 
+from connector.store import offer_work
 from connector.store.db import Database
 from tests.sync.bodies import dump as encoded
 from tests.sync.bodies import shopify_checkout, shopify_customer, shopify_order
+from tests.sync.offer_desk import OfferDesk
 from tests.sync.world import World
 
 COLUMNS = text("""
@@ -78,9 +80,50 @@ def hits(db: Database, person: Marked) -> list[str]:
     return sorted(found)
 
 
+def offer(world: World) -> None:
+    """The merchant has an offer for whoever buys."""
+    desk = OfferDesk(world.services, world.shop.id)
+    desk.hold_code()
+    desk.publish()
+
+
+def give_offer(world: World, person: Marked) -> None:
+    """Their order earned an offer, and its mail waits; a code that is good for their address only was made as well."""
+    world.execute("update orders set paid_at = coalesce(paid_at, placed_at) where platform_id = :order", order=str(person.order))
+    with world.db.transaction(shop=world.shop.id) as session:
+        ids = session.execute(text("select id from orders where platform_id = :order"), {"order": str(person.order)}).scalars()
+        offer_work.note_orders(session, world.shop.id, list(ids))
+    OfferDesk(world.services, world.shop.id).tend()
+    grant = world.one("grants")
+    assert (grant["state"], grant["email_norm"]) == ("live", person.email.lower()), grant
+    world.execute(
+        """
+        insert into grant_mails (grant_id, public_id, shop_id, address, state, queued_at, due_at, unsubscribe_token)
+        values (:grant, 'gml_mark', :shop, :email, 'queued', app_now(), app_now(), 'mark') on conflict do nothing
+        """,
+        grant=grant["id"],
+        email=person.email,
+    )
+    world.execute(
+        """
+        insert into offer_codes (public_id, shop_id, offer_id, version_id, role, code, email, wanted, actual, grant_id, created_at,
+            changed_at, due_at)
+        values ('ofc_mark', :shop, :offer, :version, 'unique', 'LOCKED-1', :email, 'issued', 'issued', :grant, app_now(), app_now(),
+            app_now())
+        """,
+        grant=grant["id"],
+        offer=grant["offer_id"],
+        version=grant["version_id"],
+        email=person.email.lower(),
+    )
+
+
 def seed(world: World, person: Marked) -> None:
-    """They start a checkout step by step, get a reminder, buy, unsubscribe; and some of what came was never understood."""
+    """
+    They start a checkout step by step, get a reminder, buy, earn an offer, unsubscribe; and some of what came was never understood.
+    """
     at = world.at
+    offer(world)
     customer = shopify_customer(
         person.number,
         at(1),
@@ -91,7 +134,7 @@ def seed(world: World, person: Marked) -> None:
         default_address=person.address,
     )
     world.arrive("carts/update", encoded({"id": "zyxcart", "token": "zyxcart", "note": person.note, "updated_at": "2026-11-21T10:00:00Z"}))
-    named = {"cart_token": "zyxcart", "shipping_address": person.address, "note": person.note}
+    named: dict[str, Any] = {"cart_token": "zyxcart", "shipping_address": person.address, "note": person.note}
     world.arrive("checkouts/create", shopify_checkout(person.token, at(0), **named), at(0))
     world.arrive(
         "checkouts/update", shopify_checkout(person.token, at(1), created_at=at(0), email=person.email, customer=customer, **named)
@@ -111,16 +154,23 @@ def seed(world: World, person: Marked) -> None:
             email=person.email,
             customer=customer,
             billing_address=person.address,
+            financial_status="paid",
             note=person.note,
         ),
         at(3),
     )
+    give_offer(world, person)
     consent = {
         "customer_id": person.number,
         "email_address": person.email,
         "email_marketing_consent": {"state": "unsubscribed", "opt_in_level": None, "consent_updated_at": at(4).isoformat()},
     }
     world.arrive("customers_email_marketing_consent/update", encoded(consent), at(4))
+    mutter(world, person)
+
+
+def mutter(world: World, person: Marked) -> None:
+    """What names them and was never understood."""
     world.arrive("checkouts/update", b'{"email": "%s", "broken": ' % person.email.encode())
     world.arrive("customers/unheard_of", encoded({"customer": {"id": person.number, "first_name": person.name}}))
     world.arrive(

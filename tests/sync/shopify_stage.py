@@ -33,7 +33,15 @@ from webhooks.directory import ShopDirectory
 from webhooks.door import Door, Receive, Scope, Send
 from webhooks.inbox import Inbox
 
-SCOPES = ("read_customer_merge", "read_customers", "read_inventory", "read_orders", "read_products", "write_discounts")
+SCOPES = (
+    "read_customer_merge",
+    "read_customers",
+    "read_inventory",
+    "read_orders",
+    "read_products",
+    "read_shopify_payments_disputes",
+    "write_discounts",
+)
 
 
 class ServedDoor:

@@ -90,7 +90,9 @@ def test_nothing_of_an_erased_shop_is_left_but_its_empty_row(known: World) -> No
     assert work(known) == 1
     assert hits(known.db, PERSON) == []
     assert hits(known.db, replace(PERSON, name=MARK, email=f"{MARK}@mark.example")) == []
-    for table in ("checkouts", "orders", "customers", "products", "consents", "removals", "delivery_bodies", "delivery_people", "notices"):
+    tables = ["checkouts", "orders", "customers", "products", "consents", "removals", "delivery_bodies", "delivery_people", "notices"]
+    tables += ["offer_work", "orders_to_judge", "offers", "offer_versions", "offer_events", "grants", "grant_decisions", "grant_mails"]
+    for table in (*tables, "offer_codes", "discount_codes", "banners"):
         assert known.rows(f"select 1 from {table} where shop_id = :shop") == [], table
     (shop,) = known.rows("select name, domain, state, credentials, contact_email, redacted_at from shops where id = :shop")
     assert (shop["name"], shop["domain"], shop["state"], shop["credentials"]) == (*[known.shop.domain] * 2, "uninstalled", None)

@@ -2,12 +2,13 @@
 
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from connector.messages.envelope import Envelope, Handover, SendResult
 from connector.store import notices, shops, system_mails
-from connector.store.notices import Cause
+from connector.store.notices import About, Cause
 from connector.store.sealed import Vault
 from connector.store.system_mails import SystemMail
 from sync import post, sweep
@@ -153,6 +154,44 @@ def test_owners_are_told_in_their_language_with_a_link_to_the_shop(services: Ser
     assert envelope.subject == "Démo n’est plus connectée"
     for part in (envelope.text, envelope.html):
         assert f"https://connector.test/app/shops/{shop.public_id}" in part
+
+
+@pytest.mark.parametrize(
+    ("cause", "about", "subject", "says"),
+    [
+        (
+            Cause.OFFER_SUSPENDED,
+            About("Merci", "/app/shops/shp_1/offers/ofr_1", reason="code_deleted"),
+            "L’offre « Merci » de Démo est suspendue",
+            ("Son code de réduction n’existe plus dans la boutique.", "Créez un nouveau code de réduction"),
+        ),
+        (
+            Cause.OFFER_SUSPENDED,
+            About("Merci", "/app/shops/shp_1/offers/ofr_1", reason="requirements", detail="storefront"),
+            "L’offre « Merci » de Démo est suspendue",
+            ("protégée par un mot de passe", "Ouvrez la boutique aux visiteurs."),
+        ),
+        (
+            Cause.OFFER_ENDING,
+            About("Merci", "/app/shops/shp_1/offers/ofr_1", at=datetime(2026, 11, 30, 13, 0, tzinfo=UTC)),
+            "L’offre « Merci » de Démo prend bientôt fin",
+            ("jusqu’au 30 novembre 2026 à 14:00 (CET)",),
+        ),
+    ],
+)
+def test_owners_are_told_of_an_offer_with_its_reason_and_a_link_to_its_page(
+    services: Services, sender: FakeSender, shopify_shop: TestShop, cause: Cause, about: About, subject: str, says: tuple[str, ...]
+) -> None:
+    with services.db.transaction(shop=shopify_shop.id) as session:
+        shop = shops.get_shop(session, shopify_shop.id)
+        assert [notices.tell(session, services.vault, shop, cause, "ofr_1", about=about) for _ in range(3)] == [True, False, False]
+    assert [post.post_mails(services) for _ in range(2)] == [1, 0]
+    (envelope,) = sender.handed
+    assert (envelope.to, envelope.subject) == ("bonjour@demo.myshopify.com", subject)
+    for part in (envelope.text, envelope.html):
+        assert "https://connector.test/app/shops/shp_1/offers/ofr_1" in part
+        for words in says:
+            assert words in part
 
 
 def test_queueing_rings_and_the_sweep_finds_what_was_not_heard(services: Services) -> None:

@@ -65,7 +65,6 @@ def upgrade() -> None:
         sa.Column("shop_id", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("codes_changed_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
-        sa.Column("codes_judged_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_offer_work_shop_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("shop_id", name=op.f("pk_offer_work")),
     )
@@ -160,11 +159,11 @@ def upgrade() -> None:
         "orders_to_judge",
         sa.Column("order_id", sa.BigInteger(), nullable=False),
         sa.Column("shop_id", sa.BigInteger(), nullable=False),
-        sa.Column("changed_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("due_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_orders_to_judge_order_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("order_id", name=op.f("pk_orders_to_judge")),
     )
-    op.create_index(op.f("ix_orders_to_judge_shop_id_order_id"), "orders_to_judge", ["shop_id", "order_id"], unique=False)
+    op.create_index(op.f("ix_orders_to_judge_due_at_shop_id"), "orders_to_judge", ["due_at", "shop_id"], unique=False)
     op.create_table(
         "grants",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -186,6 +185,7 @@ def upgrade() -> None:
         sa.Column("first_name", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("language", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("code", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("code_key", sa.Text(), sa.Computed("lower(code::text)", persisted=True), nullable=True),
         sa.Column("link_token", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("opened_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("used_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
@@ -202,11 +202,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("public_id", name=op.f("uq_grants_public_id")),
     )
     op.create_index(
-        "ix_grants_code",
+        op.f("ix_grants_shop_id_code_key"),
         "grants",
-        ["shop_id", sa.literal_column("lower(code)")],
+        ["shop_id", "code_key"],
         unique=False,
-        postgresql_where=sa.text("state in ('preparing', 'live', 'suspended')"),
+        postgresql_where=sa.text("code_key is not null"),
     )
     op.create_index(
         "ix_grants_ends_at",
@@ -274,6 +274,7 @@ def upgrade() -> None:
         sa.Column("role", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("model_id", sa.BigInteger(), nullable=True),
         sa.Column("code", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("code_key", sa.Text(), sa.Computed("lower(code::text)", persisted=True), nullable=True),
         sa.Column("email", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("ends_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("wanted", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -303,7 +304,15 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("wanted <> actual and actual <> 'refused'"),
     )
+    op.create_index(
+        "ix_offer_codes_due_of_shop",
+        "offer_codes",
+        ["shop_id", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("wanted <> actual and actual <> 'refused'"),
+    )
     op.create_index(op.f("ix_offer_codes_grant_id"), "offer_codes", ["grant_id"], unique=False)
+    op.create_index(op.f("ix_offer_codes_model_id"), "offer_codes", ["model_id"], unique=False)
     op.create_index(op.f("ix_offer_codes_offer_id"), "offer_codes", ["offer_id"], unique=False)
     op.create_index(
         "ix_offer_codes_pool",
@@ -312,8 +321,37 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("role = 'unique' and grant_id is null"),
     )
-    op.create_index(op.f("ix_offer_codes_version_id_ends_at"), "offer_codes", ["version_id", "ends_at"], unique=False)
+    op.create_index(
+        "ix_offer_codes_unread",
+        "offer_codes",
+        ["shop_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("grant_id is not null and platform_id is null and wanted = 'issued' and actual = 'issued'"),
+    )
+    op.create_index(
+        "ix_offer_codes_ends",
+        "offer_codes",
+        ["shop_id", "ends_at"],
+        unique=False,
+        postgresql_where=sa.text("model_id is null and wanted <> 'deleted' and refusal is null"),
+    )
+    op.create_index(op.f("ix_offer_codes_version_id_role_ends_at"), "offer_codes", ["version_id", "role", "ends_at"], unique=False)
     op.create_index("uq_offer_codes_code", "offer_codes", ["shop_id", sa.literal_column("lower(code)")], unique=True)
+    op.create_index(
+        op.f("ix_offer_codes_shop_id_code_key"),
+        "offer_codes",
+        ["shop_id", "code_key"],
+        unique=False,
+        postgresql_where=sa.text("code_key is not null"),
+    )
+    op.add_column("discount_codes", sa.Column("code_key", sa.Text(), sa.Computed("lower(code::text)", persisted=True), nullable=True))
+    op.create_index(
+        op.f("ix_discount_codes_shop_id_code_key"),
+        "discount_codes",
+        ["shop_id", "code_key"],
+        unique=False,
+        postgresql_where=sa.text("code_key is not null"),
+    )
     op.add_column("orders", sa.Column("paid_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
     op.add_column("orders", sa.Column("refunded_total", sa.Numeric(), nullable=True))
     op.add_column("orders", sa.Column("is_disputed", sa.Boolean(), server_default="false", nullable=False))
@@ -341,6 +379,7 @@ def downgrade() -> None:
             op.drop_index("ix_orders_with_codes", table_name="orders")
         for column in columns:
             op.drop_column(table, column)
+    op.drop_column("discount_codes", "code_key")
     for table in ("offer_codes", "grant_mails", "grants", "orders_to_judge", "offer_versions", "offer_events", "grant_decisions", "offers"):
         op.drop_table(table)
     op.drop_table("offer_work")
