@@ -10,6 +10,7 @@ from starlette.responses import Response
 from connector.errors import Refused
 from connector.messages.letters import invitation_letter
 from connector.rules.permissions import Permission, Role, Scope
+from connector.rules.zones import zone
 from connector.store import api_keys, audit, members, shops, system_mails
 from connector.store.access_tables import ApiKeyRow, MemberRow
 from connector.store.automation_tables import AuditEntryRow
@@ -17,7 +18,7 @@ from connector.store.db import Session
 from connector.store.system_mails import SystemMail
 from connector.web.actions import action_text
 from connector.web.auth import MemberAsk, acting, reading
-from connector.web.formats import Moment, moment, moment_or_none, zone
+from connector.web.formats import Moment, moment, moment_or_none
 from connector.web.language import N_
 
 PAGE = 50
@@ -26,7 +27,11 @@ ROLES = {
     Role.MARKETER: N_("Marketer: automations, previews, exports"),
     Role.READ_ONLY: N_("Read-only: looks at everything"),
 }
-SCOPES = {Scope.SHOPS_READ: N_("Read shops"), Scope.CHECKOUTS_READ: N_("Read checkouts, with their shoppers’ contact data")}
+SCOPES = {
+    Scope.SHOPS_READ: N_("Read shops"),
+    Scope.CHECKOUTS_READ: N_("Read checkouts, with their shoppers’ contact data"),
+    Scope.OFFERS_READ: N_("Read offers, with the codes and links that shoppers were given"),
+}
 OUR_STAFF = N_("Our support")
 MOST_NAME = 80
 

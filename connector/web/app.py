@@ -12,6 +12,7 @@ from connector.store.db import Wake
 from connector.store.keeping import Keeper, ShopReader
 from connector.web import account, components, connecting, embedded, front, install, sign_in, staff_sign_in, status_page, transfer
 from connector.web import health as watching
+from connector.web.api import offers as api_offers
 from connector.web.api import routes as api
 from connector.web.composition import Composition
 from connector.web.headers import SecurityHeaders
@@ -19,6 +20,7 @@ from connector.web.health import Health
 from connector.web.limits import Limits
 from connector.web.merchant import routes as merchant
 from connector.web.pages import add_error_pages
+from connector.web.shopper import offers as shopper_offers
 from connector.web.shopper import routes as shopper
 from connector.web.support import pages as support_pages
 from sync.jobs import Job
@@ -35,6 +37,7 @@ ROUTERS = (
     install.router,
     embedded.router,
     shopper.router,
+    shopper_offers.router,
     sign_in.router,
     account.router,
     transfer.router,
@@ -42,6 +45,7 @@ ROUTERS = (
     staff_sign_in.router,
     support_pages.router,
     status_page.router,
+    api_offers.router,
     api.router,
 )
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

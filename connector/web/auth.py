@@ -9,10 +9,11 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import HTTPException, Request
+from fastapi import Depends, HTTPException, Request
 
 from connector.errors import NotFound
 from connector.rules.permissions import Permission, Role, StaffPermission, StaffRole, member_may, staff_may
@@ -24,7 +25,7 @@ from connector.store.tables import ShopRow
 from connector.web import cookies
 from connector.web.asking import Ask, browser_of, check_form
 from connector.web.composition import Composition
-from connector.web.inputs import Fields, Parts, known_id
+from connector.web.inputs import Fields, Parts, Posted, known_id, posted_form
 from connector.web.language import N_, language_of
 from connector.web.pages import Elsewhere
 from connector.web.shell import Shell, nav_of, path_of
@@ -52,10 +53,11 @@ STAFF_PLACES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberAsk(Ask):
-    """A request of a member, who sees their account and nothing else."""
+    """A request of a member, who sees their account and nothing else. `files`: those that an upload form brought."""
 
     member: Membership
     session_public_id: str
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
     def account_id(self) -> int:
@@ -166,6 +168,30 @@ def acting(permission: Permission) -> Callable[[Request, Composition, Fields], M
     return member
 
 
+def who_sends(request: Request, parts: Parts) -> Signed | None:
+    """A dependency: the member whose browser it is, before anything of what it sends is read."""
+    return signed_in(request, parts, cookies.SESSION)
+
+
+SentBy = Annotated[Signed | None, Depends(who_sends)]
+
+
+async def upload_fields(request: Request, signed: SentBy) -> Posted:
+    """A dependency: what an upload form brought."""
+    return await posted_form(request, takes_files=signed is not None and signed.member is not None)
+
+
+def uploading(permission: Permission) -> Callable[[Request, Composition, Signed | None, Posted], MemberAsk]:
+    """As `acting`, for a form that may bring a file. Whoever is not signed in may send no more than with any other form."""
+
+    def member(request: Request, parts: Parts, signed: SentBy, posted: Annotated[Posted, Depends(upload_fields)]) -> MemberAsk:
+        check_form(request, parts, posted.fields)
+        return replace(_to_member(request, parts, permission, signed, posted.fields), files=posted.files)
+
+    member.needs = permission  # type: ignore[attr-defined]
+    return member
+
+
 def staff_reading(permission: StaffPermission) -> Callable[[Request, Composition], StaffAsk]:
     """The same for staff, who have shown their second factor."""
 
@@ -204,7 +230,12 @@ def signed_in(request: Request, parts: Composition, cookie: str) -> Signed | Non
 
 
 def _member(request: Request, parts: Composition, permission: Permission, fields: Mapping[str, str] | None = None) -> MemberAsk:
-    signed = signed_in(request, parts, cookies.SESSION)
+    return _to_member(request, parts, permission, signed_in(request, parts, cookies.SESSION), fields)
+
+
+def _to_member(
+    request: Request, parts: Composition, permission: Permission, signed: Signed | None, fields: Mapping[str, str] | None
+) -> MemberAsk:
     if signed is None or signed.member is None:
         raise Elsewhere(_sign_in(request, "/sign-in"))
     ask = MemberAsk(

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from zoneinfo import ZoneInfo
 
 from babel import Locale
 
@@ -39,14 +38,6 @@ def money(amount: Decimal, currency: str, language: str = DEFAULT) -> str:
         return as_in_messages(amount, currency, language)
     except InvalidOperation:
         return f"{amount} {currency}"
-
-
-def zone(name: str) -> tzinfo:
-    """A shop's time zone; UTC if this machine does not know the name."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return UTC
 
 
 def moment(at: datetime, place: tzinfo, language: str = DEFAULT) -> Moment:

@@ -1,18 +1,23 @@
 """
 What requests to the pages are kept to before anything reads them. The webhook door has limits of its own.
 
-Bodies of more than a mebibyte are refused unread, and a request for many ranges of a file gets the whole file: joining ranges
-that overlap would let a small question cause a large answer.
+Bodies of more than a mebibyte are refused unread (forms that bring a picture may take more), and a request for many ranges of a file
+gets the whole file: joining ranges that overlap would let a small question cause a large answer.
 """
+
+import re
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from connector.web.inputs import MAX_UPLOAD
 from connector.web.language import N_
 from connector.web.pages import error_page
 
 MAX_BODY = 1024 * 1024
+UPLOADS = re.compile(r"/app/shops/[^/]+/offers(?:/[^/]+)?")
+"""Where forms with a picture are sent; they read no more of it than they may from whoever sends it."""
 WORDS = N_("That is more than any page here takes.")
 
 
@@ -27,7 +32,8 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _declared_length(scope) > MAX_BODY:
+        most = MAX_BODY + (MAX_UPLOAD if scope["method"] == "POST" and UPLOADS.fullmatch(scope["path"]) else 0)
+        if _declared_length(scope) > most:
             await error_page(Request(scope), 413, WORDS, headers={"connection": "close"})(scope, receive, send)
             return
         scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"range" or b"," not in value]
@@ -37,7 +43,7 @@ class Limits:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > MAX_BODY:
+            if size > most:
                 raise HTTPException(413, WORDS)
             return message
 

@@ -111,7 +111,13 @@ def test_missing_permissions_are_named(admin: Admin) -> None:
     expect(inside.locator(".tag.warn", has_text="incomplete")).to_be_visible()
     note = inside.get_by_role("note")
     expect(note).to_contain_text("The connection is incomplete.")
-    assert note.locator("code").all_inner_texts() == ["read_customer_merge", "read_customers", "read_inventory", "write_discounts"]
+    assert note.locator("code").all_inner_texts() == [
+        "read_customer_merge",
+        "read_customers",
+        "read_inventory",
+        "read_shopify_payments_disputes",
+        "write_discounts",
+    ]
 
 
 def test_people_see_here_what_they_may(admin: Admin, parts: Composition) -> None:

@@ -37,7 +37,12 @@ def test_fewer_permissions_are_named_on_the_shops_page(admin: Admin) -> None:
     begin(admin, page)
     page.get_by_role("link", name="Install app").click()
     note = page.get_by_role("note").filter(has_text="La connexion est incomplète.")
-    assert note.locator("code").all_inner_texts() == ["read_customer_merge", "read_inventory", "write_discounts"]
+    assert note.locator("code").all_inner_texts() == [
+        "read_customer_merge",
+        "read_inventory",
+        "read_shopify_payments_disputes",
+        "write_discounts",
+    ]
     check(page, "installed-incomplete")
 
 

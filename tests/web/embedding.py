@@ -18,7 +18,7 @@ from tests.integrations.shopify_installs import PROFILE
 DOMAIN = "atelier-brume.myshopify.com"
 CLIENT = "client-id"
 OWNER, STAFF = 902541635, 902541636
-SCOPES = "read_customer_merge,read_customers,read_inventory,read_orders,read_products,write_discounts"
+SCOPES = "read_customer_merge,read_customers,read_inventory,read_orders,read_products,read_shopify_payments_disputes,write_discounts"
 
 
 @dataclass

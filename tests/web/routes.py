@@ -10,14 +10,17 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from connector.canonical import DataRequested, Person
+from connector.rules.offer_terms import Terms
 from connector.rules.permissions import Permission, Role, Scope, StaffPermission
-from connector.store import members, privacy
+from connector.store import members, offers, privacy, shops
 from connector.store.api_keys import issue
+from connector.store.audit import Actor
 from connector.web.app import ROUTERS
 from connector.web.composition import Composition
 from tests.conftest import TestShop
 from tests.web.conftest import scalar
 
+FORMS = ("form_fields", "upload_fields")
 OPEN_SUPPORT = ("/support/sign-in", "/support/second-factor", "/support/second-factor/qr.svg", "/support/sign-out")
 
 
@@ -67,7 +70,10 @@ def ids_of(parts: Composition, shop: TestShop, checkout: str) -> dict[str, str]:
         key, _ = issue(session, parts.services.vault, account_id, "reports", [Scope.SHOPS_READ], "test")
         asked = DataRequested(Person(email=f"somebody@{account_id}.example"), datetime.now(UTC), "1")
         request = privacy.keep_request(session, parts.services.vault, shop.id, asked)
+    with parts.db.transaction(shop=shop.id) as session:
+        offer = offers.create_draft(session, shops.get_shop(session, shop.id), "Thanks", Terms(headline="Thank you"), Actor("test"))
     return {
+        "offers": offer.public_id,
         "shops": str(scalar(parts, "select public_id from shops where id = :id", id=shop.id)),
         "checkouts": checkout,
         "members": member.public_id,
@@ -80,7 +86,7 @@ def ids_of(parts: Composition, shop: TestShop, checkout: str) -> dict[str, str]:
 def _guards(dependant: Dependant) -> tuple[Any, bool]:
     calls = list(_calls(dependant))
     needs = [call.needs for call in calls if hasattr(call, "needs")]
-    return (needs[0] if needs else None), any(getattr(call, "__name__", "") == "form_fields" for call in calls)
+    return (needs[0] if needs else None), any(getattr(call, "__name__", "") in FORMS for call in calls)
 
 
 def _calls(dependant: Dependant) -> Iterator[Any]:

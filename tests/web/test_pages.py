@@ -11,8 +11,9 @@ from starlette.testclient import TestClient
 
 from connector.errors import NotFound
 from connector.rules.automations import Reason
+from connector.rules.zones import zone
 from connector.web.composition import Composition
-from connector.web.formats import duration, moment, moment_or_none, money, zone
+from connector.web.formats import duration, moment, moment_or_none, money
 from connector.web.headers import content_policy
 from connector.web.inputs import known_id
 from connector.web.language import LANGUAGES

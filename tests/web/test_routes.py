@@ -21,6 +21,7 @@ SUPPORT = [route for route in ALL if route.is_support]
 FORMS = [route for route in ALL if route.is_form]
 WITH_ID = [route for route in (*MERCHANT, *SUPPORT) if "{" in route.path]
 NOBODYS = {
+    "offers": "ofr_0198c5f2-0000-7000-8000-000000000000",
     "shops": "shp_0198c5f2-0000-7000-8000-000000000000",
     "checkouts": "chk_0198c5f2-0000-7000-8000-000000000000",
     "members": "mem_0198c5f2-0000-7000-8000-000000000000",
@@ -168,8 +169,8 @@ def test_no_other_site_may_frame_a_page(
     sign_in(client, parts, shopify_shop)
     sign_in_staff(client, parts, StaffRole.ADMIN)
     policy = client.get(route.url(mine)).headers["content-security-policy"]
-    # The mail of the preview is framed by its own page.
-    allowed = "'self'" if route.path.endswith("/preview/mail") else "'none'"
+    # The mail of a preview is framed by its own page, and so is the shopper's page.
+    allowed = "'self'" if route.path.endswith(("/preview/mail", "/preview/page")) else "'none'"
     assert f"frame-ancestors {allowed}" in policy
     assert "unsafe-inline" not in policy
     assert "unsafe-eval" not in policy

@@ -156,7 +156,7 @@ def test_fewer_permissions_make_the_connection_incomplete_and_are_named(
     shown.append(client.get(support).text)
     for text in shown:
         assert "incomplete" in text.lower()
-        for scope in ("read_customer_merge", "read_customers", "read_inventory", "write_discounts"):
+        for scope in ("read_customer_merge", "read_customers", "read_inventory", "read_shopify_payments_disputes", "write_discounts"):
             assert f"<code>{scope}</code>" in text
     shop.scopes = FakeShopify.scopes
     assert install(client).status_code == 303

@@ -10,11 +10,12 @@ from starlette.responses import Response
 from connector.errors import Refused
 from connector.rules.abandonment import PRESET_MINUTES
 from connector.rules.permissions import Permission
+from connector.rules.zones import zone
 from connector.store import automations, reports
 from connector.store.automation_tables import AutomationRow
 from connector.store.tables import ShopRow
 from connector.web.auth import MemberAsk, acting, reading
-from connector.web.formats import Moment, duration, moment_or_none, zone
+from connector.web.formats import Moment, duration, moment_or_none
 from connector.web.merchant.changing import save_posted, turn_off
 from connector.web.merchant.checkouts import show_list
 from connector.web.merchant.forms import MAX_EXTRA_TEXT, Delays, delays

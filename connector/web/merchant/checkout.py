@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from connector.rules.automations import Verdict
 from connector.rules.permissions import Permission
+from connector.rules.zones import zone
 from connector.store import automations, overview, shops
 from connector.store.automation_tables import MessageRow
 from connector.store.db import Session
@@ -20,7 +21,7 @@ from connector.store.tables import CheckoutRow, ShopRow
 from connector.web.asking import Ask
 from connector.web.auth import MemberAsk, reading
 from connector.web.deciding import Judge
-from connector.web.formats import Moment, moment, moment_or_none, money, zone
+from connector.web.formats import Moment, moment, moment_or_none, money
 from connector.web.inputs import known_id
 from connector.web.language import N_
 from connector.web.merchant.phrases import CHECKOUT_KINDS, CHECKOUT_STATES, MESSAGE_KINDS

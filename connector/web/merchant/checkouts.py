@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from connector.rules.permissions import Permission
+from connector.rules.zones import zone
 from connector.store import automations, listing, reports, shops
 from connector.store.automation_tables import AutomationRow
 from connector.store.db import Database, Session
@@ -16,7 +17,7 @@ from connector.store.listing import Chosen, ListedCheckout, ListedState, ListPag
 from connector.store.tables import ShopRow
 from connector.web.auth import MemberAsk, reading
 from connector.web.deciding import Judge
-from connector.web.formats import Moment, duration, moment, money, zone
+from connector.web.formats import Moment, duration, moment, money
 from connector.web.language import N_
 from connector.web.merchant.forms import SHORT_PRESETS, Delays, delays
 from connector.web.merchant.phrases import CHECKOUT_KINDS, CHECKOUT_STATES, MESSAGE_KINDS

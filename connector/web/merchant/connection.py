@@ -10,13 +10,14 @@ from starlette.responses import Response
 from connector.checkups import Check, Verdict
 from connector.errors import ConfigError, NotFound
 from connector.rules.permissions import Permission
+from connector.rules.zones import zone
 from connector.store import checkups
 from connector.store.checkups import KeptCheckup
 from connector.store.tables import ShopRow
 from connector.web.asking import Ask
 from connector.web.auth import MemberAsk, acting, reading
 from connector.web.examining import NO_CHECKUP, examine
-from connector.web.formats import PLATFORM_TITLES, Moment, moment, zone
+from connector.web.formats import PLATFORM_TITLES, Moment, moment
 from connector.web.language import N_, translator
 from connector.web.merchant.check_phrases import Worded, worded
 from integrations.registry import companion_plugin

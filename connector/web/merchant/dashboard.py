@@ -9,20 +9,27 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from connector.rules.permissions import Permission
-from connector.store import notices, reports, shops
+from connector.rules.zones import zone
+from connector.store import notices, offer_browsing, offers, reports, shops
 from connector.store.access_tables import NoticeRow
 from connector.store.automation_tables import AutomationRow
 from connector.store.db import Session, app_now
+from connector.store.notices import Cause
+from connector.store.offers import OfferView
 from connector.store.reports import DayFigures, Figures, LastDelivery, ShopDays
 from connector.store.tables import ShopRow
 from connector.web.auth import MemberAsk, reading
-from connector.web.formats import PLATFORM_TITLES, SHOP_STATES, Moment, duration, moment, zone
+from connector.web.formats import PLATFORM_TITLES, SHOP_STATES, Moment, duration, moment
 from connector.web.inputs import known_id
+from connector.web.merchant.offer_saving import can_send_mail
+from connector.web.merchant.offers import whys_of
 from connector.web.merchant.period import PRESETS, Period, read_period, today_in
 from connector.web.merchant.phrases import NOTICES, SHOP_KINDS, ago_text, amount_text, count_text, day_text, share_text
 from connector.web.tables import address
 
 PATH = "/app"
+OFFER_CAUSES = frozenset({Cause.OFFER_SUSPENDED.value, Cause.OFFER_ENDING.value})
+"""Offers speak for themselves here, each with its reason as it is at this moment."""
 
 router = APIRouter()
 Viewer = Annotated[MemberAsk, Depends(reading(Permission.VIEW))]
@@ -82,6 +89,17 @@ class NoticeLine:
 
 
 @dataclass(frozen=True, slots=True)
+class StoppedOffer:
+    """An offer that cannot be given now, or that will stop soon (`stops_at`)."""
+
+    name: str
+    url: str
+    shop: str
+    whys: tuple[str, ...]
+    stops_at: Moment | None
+
+
+@dataclass(frozen=True, slots=True)
 class PresetLink:
     """A range of days to choose."""
 
@@ -105,7 +123,14 @@ class DashboardPage:
     totals: tuple[Total, ...]
     days: tuple[DayLine, ...]
     notices: tuple[NoticeLine, ...]
+    stopped: tuple[StoppedOffer, ...]
     may_connect: bool
+    may_offer: bool
+
+    @property
+    def offer_shop(self) -> str:
+        """The store for which one click begins an offer (SH-32): the chosen one, or the only one; empty where one must choose."""
+        return self.shop or (self.shops[0].public_id if len(self.shops) == 1 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +141,7 @@ class _Loaded:
     automations: Mapping[int, AutomationRow]
     heard: Mapping[int, LastDelivery]
     notices: Sequence[NoticeRow]
+    stopped: Sequence[tuple[ShopRow, OfferView]]
     figures: Sequence[DayFigures]
     period: Period
     now: datetime
@@ -146,7 +172,9 @@ def dashboard_page(ask: MemberAsk, loaded: _Loaded, chosen: str) -> DashboardPag
         totals=tuple(_total(currency, figures, language) for currency, figures in totals.items()),
         days=tuple(_day(one, period, language) for one in sorted(loaded.figures, key=lambda one: (-one.day, one.currency))),
         notices=tuple(_notice(ask, row, loaded.shops) for row in loaded.notices),
+        stopped=tuple(_stopped(ask, row, seen) for row, seen in loaded.stopped),
         may_connect=ask.may(Permission.CONNECT),
+        may_offer=ask.may(Permission.AUTOMATE),
     )
 
 
@@ -160,7 +188,8 @@ def _load(ask: MemberAsk, session: Session, chosen: ShopRow | None) -> _Loaded:
         shops=rows,
         automations=reports.automations_of(session, ids),
         heard=reports.last_deliveries(session, ids),
-        notices=notices.list_open(session, ask.account_id),
+        notices=[one for one in notices.list_open(session, ask.account_id) if one.cause not in OFFER_CAUSES],
+        stopped=_stopping(ask, session, rows),
         figures=reports.daily_figures(session, spans),
         period=period,
         now=now,
@@ -217,6 +246,23 @@ def _notice(ask: MemberAsk, row: NoticeRow, known: Sequence[ShopRow]) -> NoticeL
         shop="" if shop is None else shop.name,
         shop_id="" if shop is None else shop.public_id,
         at=moment(row.at, zone("UTC" if shop is None else shop.timezone), ask.language),
+    )
+
+
+def _stopping(ask: MemberAsk, session: Session, rows: Sequence[ShopRow]) -> list[tuple[ShopRow, OfferView]]:
+    """Offers that were published and cannot be given now, or will stop soon."""
+    running = offer_browsing.shops_with_offers(session, [row.id for row in rows if row.id is not None])
+    seen = [(row, one) for row in rows if row.id in running for one in offers.list_offers(session, row, can_send_mail=can_send_mail(ask))]
+    return [(row, one) for row, one in seen if whys_of(ask, one) or one.stops_at is not None]
+
+
+def _stopped(ask: MemberAsk, row: ShopRow, seen: OfferView) -> StoppedOffer:
+    return StoppedOffer(
+        name=seen.offer.name,
+        url=f"/app/shops/{row.public_id}/offers/{seen.offer.public_id}",
+        shop=row.name,
+        whys=whys_of(ask, seen),
+        stops_at=None if seen.stops_at is None else moment(seen.stops_at, zone(row.timezone), ask.language),
     )
 
 

@@ -39,6 +39,8 @@ NOTICES: Mapping[str, str] = {
     "suspended": N_("This store is suspended: nothing is sent for it."),
     "gap_found": N_("The store did not tell us everything. We are asking for what is missing."),
     "data_request_ready": N_("The data that a shopper asked for is ready for you."),
+    "offer_suspended": N_("An offer of this store is suspended: nobody is given it for now."),
+    "offer_ending": N_("The code of an offer of this store ends soon."),
 }
 INCOMPLETE = N_("incomplete")
 

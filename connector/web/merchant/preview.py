@@ -12,6 +12,7 @@ from connector.messages.letters import preview_letter
 from connector.messages.reminder import ReminderContent, compose_reminder, mailbox, sample_content
 from connector.messages.templates import Rendered
 from connector.rules.permissions import Permission
+from connector.rules.zones import zone
 from connector.store import attempts, automations, outgoing, reports, system_mails
 from connector.store.automation_tables import AutomationRow
 from connector.store.db import Session
@@ -19,7 +20,7 @@ from connector.store.outgoing import LineView
 from connector.store.system_mails import SystemMail
 from connector.store.tables import CheckoutRow, ShopRow
 from connector.web.auth import MemberAsk, acting, reading
-from connector.web.formats import Moment, moment_or_none, zone
+from connector.web.formats import Moment, moment_or_none
 from connector.web.language import N_
 from connector.web.merchant.mail_policy import mail_policy
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from connector.errors import NotFound
 from connector.rules.permissions import Permission
+from connector.rules.zones import zone
 from connector.store import disclosing, notices, privacy, shops
 from connector.store.db import Session, app_now
 from connector.store.disclosing import Disclosure
@@ -19,7 +20,7 @@ from connector.store.privacy import Kind
 from connector.store.sync_tables import PrivacyRequestRow
 from connector.store.tables import ShopRow
 from connector.web.auth import MemberAsk, acting, reading
-from connector.web.formats import Moment, moment, moment_or_none, money, zone
+from connector.web.formats import Moment, moment, moment_or_none, money
 from connector.web.inputs import known_id
 from connector.web.language import N_
 from connector.web.merchant.privacy_words import KINDS, SECTIONS, WORDS, Section, state_of

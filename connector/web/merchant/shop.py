@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from connector.errors import Refused
 from connector.rules.permissions import Permission
+from connector.rules.zones import zone
 from connector.store import automations, checkups, installs, overview
 from connector.store.automation_tables import AutomationRow
 from connector.store.checkups import KeptCheckup
@@ -16,7 +17,7 @@ from connector.store.installs import WebhookCheck
 from connector.store.overview import TopicHealth
 from connector.store.tables import ShopRow
 from connector.web.auth import MemberAsk, acting, reading
-from connector.web.formats import PLATFORM_TITLES, Moment, duration, moment, moment_or_none, zone
+from connector.web.formats import PLATFORM_TITLES, Moment, duration, moment, moment_or_none
 from connector.web.language import N_
 from connector.web.merchant.connection import Examination, PluginPanel, examination, plugin_panel
 from connector.web.merchant.phrases import shop_state

@@ -4,8 +4,7 @@ The links in our messages. Each carries its own 128 random bits; nothing is look
 Reading never acts, but for noting the first click: mail filters open every link they see.
 """
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -13,33 +12,19 @@ from starlette.responses import RedirectResponse, Response
 from connector.canonical import Channel
 from connector.messages.phrases import phrase_language
 from connector.rules.automations import Reason
-from connector.store import automations, outgoing, people, shops
+from connector.store import automations, grant_mails, outgoing, people, shops
 from connector.store.automation_tables import MessageRow
 from connector.store.automations import Decided
 from connector.store.db import Session, app_now
+from connector.store.offer_tables import GrantRow
 from connector.store.tables import CheckoutRow
 from connector.web.composition import Composition
 from connector.web.inputs import Parts
-from connector.web.pages import render
-from connector.web.shell import bare_shell
+from connector.web.shopper.page import HEADERS, TOKEN, ShopperPage, gone, show
 from connector.web.shopper.phrases import PHRASES
 from connector.web.shopper.targets import carried_on, safe_target
 
-HEADERS = {"referrer-policy": "no-referrer", "x-robots-tag": "noindex, nofollow", "cache-control": "no-store"}
-
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
-
 router = APIRouter()
-
-
-@dataclass(frozen=True, slots=True)
-class ShopperPage:
-    """A title, a sentence, and maybe the one button there is."""
-
-    language: str
-    title: str
-    text: str
-    button: str = ""
 
 
 @router.api_route("/r/{token}", methods=["GET", "HEAD"])
@@ -49,15 +34,15 @@ def follow(token: str, request: Request, parts: Parts) -> Response:
 
     A discount code and campaign names in our own link go along.
     """
-    if not _TOKEN.fullmatch(token):
-        return _gone(request)
+    if not TOKEN.fullmatch(token):
+        return gone(request)
     with parts.db.system_transaction("follow a link of any shop") as session:
         message = outgoing.find_by_link(session, token)
         target = None if message is None else _target(session, message)
         if message is not None and target is not None and request.method == "GET" and message.clicked_at is None:
             message.clicked_at = app_now(session)
     if target is None:
-        return _gone(request)
+        return gone(request)
     return RedirectResponse(parts.settings.browser_url(carried_on(target, request.query_params.multi_items())), 302, HEADERS)
 
 
@@ -66,10 +51,11 @@ def ask(token: str, request: Request, parts: Parts) -> Response:
     """A page with one button. It shows no address."""
     found = _find(parts, token)
     if found is None:
-        return _gone(request)
+        return gone(request)
     words, shop = PHRASES[found.language], found.shop_name
-    page = ShopperPage(found.language, words["ask_title"], words["ask"].format(shop=shop), words["ask_button"])
-    return _render(request, page)
+    question = words["ask_offers" if found.is_offer else "ask"].format(shop=shop)
+    page = ShopperPage(found.language, words["ask_title"], question, words["ask_button"])
+    return show(request, page)
 
 
 @router.post("/u/{token}")
@@ -81,11 +67,11 @@ def unsubscribe(token: str, request: Request, parts: Parts) -> Response:
     """
     found = _find(parts, token)
     if found is None:
-        return _gone(request)
+        return gone(request)
     _suppress(parts, found)
     words = PHRASES[found.language]
     page = ShopperPage(found.language, words["done_title"], words["done"].format(shop=found.shop_name))
-    return _render(request, page)
+    return show(request, page)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +83,7 @@ class _Found:
     language: str
     channel: Channel
     address: str
+    is_offer: bool = False
 
 
 def _target(session: Session, message: MessageRow) -> str | None:
@@ -106,16 +93,25 @@ def _target(session: Session, message: MessageRow) -> str | None:
 
 
 def _find(parts: Composition, token: str) -> _Found | None:
-    if not _TOKEN.fullmatch(token):
+    if not TOKEN.fullmatch(token):
         return None
     with parts.db.system_transaction("whose unsubscribe link is this") as session:
         message = outgoing.find_by_unsubscribe(session, token)
         if message is None:
-            return None
+            return _find_offer(session, token)
         shop = shops.get_shop(session, message.shop_id)
         checkout = session.get_one(CheckoutRow, message.checkout_id)
         language = phrase_language(checkout.language or shop.language or "")
         return _Found(message.shop_id, shop.name, language, Channel(message.channel), message.address)
+
+
+def _find_offer(session: Session, token: str) -> _Found | None:
+    mail = grant_mails.find_by_unsubscribe(session, token)
+    if mail is None:
+        return None
+    shop, grant = shops.get_shop(session, mail.shop_id), session.get_one(GrantRow, mail.grant_id)
+    language = phrase_language(grant.language or shop.language or "")
+    return _Found(mail.shop_id, shop.name, language, Channel.EMAIL, mail.address, is_offer=True)
 
 
 def _suppress(parts: Composition, found: _Found) -> None:
@@ -125,15 +121,5 @@ def _suppress(parts: Composition, found: _Found) -> None:
         people.suppress(session, vault, found.shop_id, found.channel, found.address, "unsubscribed")
         cancelled = outgoing.cancel_for_address(session, found.shop_id, found.channel.value, found.address, Reason.SUPPRESSED)
         automations.decide(session, found.shop_id, [Decided(checkout, automation, Reason.SUPPRESSED) for checkout, automation in cancelled])
-    parts.metrics.messages_cancelled(found.channel.value, len(cancelled))
-
-
-def _gone(request: Request) -> Response:
-    language = phrase_language(request.headers.get("accept-language", "").partition(",")[0].partition(";")[0])
-    words = PHRASES[language]
-    return _render(request, ShopperPage(language, words["gone_title"], words["gone"]), 404)
-
-
-def _render(request: Request, page: ShopperPage, status: int = 200) -> Response:
-    """The shopper's language, not that of our own pages' readers; no frame, no cookies."""
-    return render(replace(bare_shell(request), language=page.language), "shopper.html", page, status=status, headers=HEADERS)
+        offers = grant_mails.cancel_for_address(session, found.shop_id, found.address)
+    parts.metrics.messages_cancelled(found.channel.value, len(cancelled) + offers)

@@ -10,13 +10,14 @@ from starlette.responses import Response
 
 from connector.rules.automations import Verdict
 from connector.rules.permissions import StaffPermission
+from connector.rules.zones import zone
 from connector.store import automations, overview, shops
 from connector.store.inbox_tables import DeliveryRow
 from connector.store.overview import Found
 from connector.store.tables import CheckoutVersionRow, ShopRow
 from connector.web.auth import StaffAsk, staff_reading
 from connector.web.deciding import Judge
-from connector.web.formats import PLATFORM_TITLES, Moment, moment, zone
+from connector.web.formats import PLATFORM_TITLES, Moment, moment
 from connector.web.inputs import known_id
 from connector.web.merchant.checkout import CheckoutPage, checkout_page
 from connector.web.phrases import DELIVERY_STATES, reason_text

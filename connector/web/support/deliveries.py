@@ -12,12 +12,13 @@ from starlette.responses import Response
 
 from connector.errors import NotFound, Refused
 from connector.rules.permissions import StaffPermission
+from connector.rules.zones import zone
 from connector.store import browsing, shops
 from connector.store.browsing import REPLAYABLE, STATES, Filter, Kept, Listing, Shown
 from connector.store.db import wake_after_commit
 from connector.store.tables import ShopRow
 from connector.web.auth import StaffAsk, staff_acting, staff_reading
-from connector.web.formats import Moment, moment, moment_or_none, zone
+from connector.web.formats import Moment, moment, moment_or_none
 from connector.web.inputs import known_id
 from connector.web.language import N_
 from connector.web.phrases import DELIVERY_STATES

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from connector.rules.permissions import StaffPermission
+from connector.rules.zones import zone
 from connector.store import privacy, shops
 from connector.web.auth import StaffAsk, staff_reading
-from connector.web.formats import Moment, moment, moment_or_none, zone
+from connector.web.formats import Moment, moment, moment_or_none
 from connector.web.inputs import known_id
 from connector.web.merchant.privacy_words import KINDS, state_of
 

@@ -16,24 +16,27 @@ from starlette.responses import RedirectResponse, Response
 
 from connector.rules.identity import normalise_email, parse_phone
 from connector.rules.permissions import StaffPermission
+from connector.rules.zones import zone
 from connector.store import overview, searching
 from connector.store.inbox_tables import UnknownShopRow
 from connector.store.searching import Hit, Kind, ShopHit, Wanted
 from connector.web.auth import StaffAsk, staff_acting, staff_reading
-from connector.web.formats import PLATFORM_TITLES, SHOP_STATES, Moment, moment, moment_or_none, zone
+from connector.web.formats import PLATFORM_TITLES, SHOP_STATES, Moment, moment, moment_or_none
 from connector.web.language import N_
+from connector.web.offer_phrases import DECISIONS, said
 from connector.web.support.masks import masked_email, masked_phone
+from connector.web.support.offers import grant_text
 from connector.web.tables import read_text
 
 MOST_EACH = 20
 PERSONAL = frozenset({Kind.EMAIL, Kind.PHONE})
 LEAST_SIGNS = 2
-KINDS = {"checkout": N_("Checkout"), "order": N_("Order"), "customer": N_("Customer")}
+KINDS = {"checkout": N_("Checkout"), "order": N_("Order"), "customer": N_("Customer"), "grant": N_("Offer that was given")}
 SHOP_KINDS = {"connected": "good", "needs_sign_in": "bad", "uninstalled": ""}
 TOO_SHORT = N_("Type at least two signs.")
 NO_ADDRESS = N_("This is not a whole e-mail address. People are found by their whole address only.")
 
-_PUBLIC_ID = re.compile(r"(?:chk|shp|acc)_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PUBLIC_ID = re.compile(r"(?:chk|shp|acc|grt)_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PHONE = re.compile(r"\+?[0-9][0-9\s().\-/]{4,30}")
 
 router = APIRouter()
@@ -56,7 +59,11 @@ class ShopLine:
 
 @dataclass(frozen=True, slots=True)
 class HitLine:
-    """A checkout, an order or a customer that was found. An empty `url`: only the shop can be shown."""
+    """
+    A checkout, an order, a customer or a grant that was found. An empty `url`: only the shop can be shown.
+
+    `note`: how what was given stands, or why an order earned an offer or did not; `note_url` leads to that offer.
+    """
 
     kind: str
     name: str
@@ -67,6 +74,8 @@ class HitLine:
     shop_url: str
     platform: str
     at: Moment | None
+    note: str
+    note_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +178,24 @@ def _unknown(ask: StaffAsk, row: UnknownShopRow) -> UnknownLine:
 
 def _hit(ask: StaffAsk, hit: Hit) -> HitLine:
     may_open = hit.checkout_id is not None and ask.may(StaffPermission.PERSONAL)
+    offer_url = f"/support/shops/{hit.shop_id}/offers/{hit.offer_id}" if hit.offer_id else ""
+    url = f"/support/checkouts/{hit.checkout_id}" if may_open else offer_url if hit.kind == "grant" else ""
     return HitLine(
         kind=ask.gettext(KINDS[hit.kind]),
         name=hit.name,
-        url=f"/support/checkouts/{hit.checkout_id}" if may_open else "",
+        url=url,
         email=masked_email(hit.email),
         phone=masked_phone(hit.phone),
         shop=hit.shop_name,
         shop_url=f"/support/shops/{hit.shop_id}",
         platform=PLATFORM_TITLES.get(hit.platform, hit.platform),
         at=moment_or_none(hit.at, zone(hit.timezone), ask.language),
+        note=_note(ask, hit),
+        note_url="" if hit.kind == "grant" else offer_url,
     )
+
+
+def _note(ask: StaffAsk, hit: Hit) -> str:
+    if hit.kind == "grant" and hit.state is not None:
+        return grant_text(ask, hit.state, hit.reason)
+    return ask.gettext(said(DECISIONS, hit.reason)) if hit.reason else ""

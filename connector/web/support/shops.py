@@ -11,6 +11,7 @@ from starlette.responses import Response
 from connector.canonical import Resource
 from connector.errors import ConfigError
 from connector.rules.permissions import StaffPermission
+from connector.rules.zones import zone
 from connector.store import audit, automations, browsing, installs, members, notices, overview, shops, topic_health, trail, wanted
 from connector.store.access_tables import MemberRow, NoticeRow
 from connector.store.automation_tables import AutomationRow
@@ -23,7 +24,7 @@ from connector.store.tables import AccountRow, ShopRow
 from connector.store.trail import Entry, Sought
 from connector.web.auth import StaffAsk, staff_reading
 from connector.web.composition import Composition
-from connector.web.formats import PLATFORM_TITLES, Moment, duration, moment, moment_or_none, zone
+from connector.web.formats import PLATFORM_TITLES, Moment, duration, moment, moment_or_none
 from connector.web.inputs import known_id
 from connector.web.language import N_
 from connector.web.merchant.phrases import NOTICES, shop_state

@@ -9,8 +9,10 @@ from starlette.testclient import TestClient
 
 from connector.web.composition import Composition
 from tests.conftest import TestShop
+from tests.fakes import FakePlatform
 from tests.store.writing import Writer
 from tests.web.conftest import shop_public_id
+from tests.web.merchant.offer_kit import OfferWriter, ShelfCodes
 from tests.web.signing import send, sign_in
 
 Post = Callable[..., Response]
@@ -59,3 +61,17 @@ def row_of(page: str, begins: str) -> str:
 def plain(html: str) -> str:
     """A piece of a page as people read it."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).strip()
+
+
+@pytest.fixture
+def shelf(shopify: FakePlatform) -> ShelfCodes:
+    """The codes of the store."""
+    made = ShelfCodes()
+    shopify.codes = made
+    return made
+
+
+@pytest.fixture
+def writer(client: TestClient, parts: Composition, here: str, shelf: ShelfCodes) -> OfferWriter:
+    """The merchant, who writes offers."""
+    return OfferWriter(client, parts, here)

@@ -13,8 +13,9 @@ from connector.rules.permissions import Role
 from connector.store import notices, shops
 from connector.store.notices import Cause
 from connector.web.composition import Composition
+from connector.web.merchant.dashboard import OFFER_CAUSES
 from connector.web.merchant.period import NO_DAYS, TOO_LONG, Period, read_period, today_in
-from connector.web.merchant.phrases import ago_text, count_text, day_text, share_text
+from connector.web.merchant.phrases import NOTICES, ago_text, count_text, day_text, share_text
 from tests.conftest import TestShop
 from tests.store.writing import Writer
 from tests.web.conftest import run, shop_public_id, turn_on
@@ -103,8 +104,8 @@ def test_every_shop_tells_how_it_is_doing(
     write.delivery("orders/create", datetime.now(UTC) - timedelta(minutes=4, seconds=5))
     run(parts, "update shops set state = 'needs_sign_in' where id = :id", id=woo_shop.id)
     page = client.get("/app").text
-    assert row_of(page, "Démo") == "Démo Shopify connected on after 1 hour Checkouts 4 minutes ago , orders/create"
-    assert row_of(page, "Boutique") == "Boutique WooCommerce sign-in needed off Checkouts none yet"
+    assert row_of(page, "Démo") == "Démo Shopify connected on after 1 hour Checkouts Offers Create offer 4 minutes ago , orders/create"
+    assert row_of(page, "Boutique") == "Boutique WooCommerce sign-in needed off Checkouts Offers Create offer none yet"
 
 
 def test_what_owners_must_know_stands_on_top_until_it_is_settled(
@@ -126,7 +127,8 @@ def test_every_cause_of_a_notice_has_words(client: TestClient, parts: Compositio
             notices.tell(session, parts.services.vault, shops.get_shop(session, shopify_shop.id), cause, "key")
     page = client.get("/app").text
     assert not [cause for cause in Cause if f"<p>{cause.value}" in page]
-    assert page.count('class="note warn"') == len(Cause)
+    assert page.count('class="note warn"') == len(Cause) - len(OFFER_CAUSES)
+    assert not [cause for cause in Cause if cause.value not in NOTICES]
 
 
 def test_without_a_shop_the_page_says_what_to_do(client: TestClient, parts: Composition, shopify_shop: TestShop, me: str) -> None:

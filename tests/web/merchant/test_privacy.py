@@ -18,6 +18,7 @@ from sync import erase
 from sync.privacy import keep
 from tests.conftest import TestShop, install
 from tests.factories import make_order
+from tests.sync.offer_desk import OfferDesk
 from tests.web.conftest import Seed, abandon, run, scalar, turn_on
 from tests.web.merchant.conftest import Post
 from tests.web.signing import sign_in
@@ -221,3 +222,37 @@ def test_the_page_speaks_french(client: TestClient, me: str, anna: None, asks: A
         page = client.get(path, headers={"accept-language": "fr"}).text
         assert "Un client demande ses données" in page
         assert "Reçue le" in page
+
+
+def test_what_offers_know_of_the_person_is_told_as_well(
+    client: TestClient, parts: Composition, shopify_shop: TestShop, me: str, anna: None, asks: Asks
+) -> None:
+    desk = OfferDesk(parts.services, shopify_shop.id)
+    desk.hold_code()
+    desk.publish(name="Merci <encore>")
+    order = desk.buy(EMAIL, first_name="Anna", customer_id="7")
+    desk.buy("paul@example.org", number="#77")
+    run(
+        parts,
+        """
+        insert into offer_codes (public_id, shop_id, offer_id, version_id, role, code, email, wanted, actual, created_at,
+            changed_at, due_at)
+        select 'ofc_1', shop_id, offer_id, version_id, 'unique', 'ANNA-ONLY', email, 'issued', 'issued', app_now(), app_now(), app_now()
+        from grants where email = :email
+        """,
+        email=EMAIL,
+    )
+    request = asks(Person(customer_id="7"))
+    page = client.get(f"/app/privacy/{request}").text
+    headings = ("Offers", "E-mails about offers", "Orders that were looked at for an offer", "Codes that are good for this address only")
+    for heading in headings:
+        assert f"<h2>{heading}</h2>" in page, heading
+    for said in ("Merci &lt;encore&gt;", "MERCI10", "ANNA-ONLY", str(order.number), "granted"):
+        assert said in page, said
+    assert "#77" not in page
+    assert "paul" not in page.lower()
+    told = file_of(client, request)
+    assert [(row["offer"], row["state"], row["email"]) for row in told["grants"]] == [("Merci <encore>", "live", EMAIL)]
+    assert [(row["address"], row["state"]) for row in told["grant_mails"]] == [(EMAIL, "queued")]
+    assert [(row["number"], row["reason"]) for row in told["grant_decisions"]] == [(order.number, "granted")]
+    assert [row["code"] for row in told["offer_codes"]] == ["ANNA-ONLY"]

@@ -5,6 +5,7 @@ import pytest
 from connector.rules.permissions import StaffRole
 from connector.web.composition import Composition
 from tests.conftest import TestShop
+from tests.sync.offer_desk import OfferDesk
 from tests.web.conftest import Seed, scalar, shop_public_id
 from tests.web.routes import routes
 from tests.web.signing import send
@@ -17,6 +18,8 @@ TABLE = {
     ("GET", "/support/shops/{shop}"): EVERYBODY,
     ("GET", "/support/shops/{shop}/connection"): EVERYBODY,
     ("GET", "/support/shops/{shop}/deliveries"): EVERYBODY,
+    ("GET", "/support/shops/{shop}/offers"): EVERYBODY,
+    ("GET", "/support/shops/{shop}/offers/{offer}"): EVERYBODY,
     ("GET", "/support/privacy"): EVERYBODY,
     ("GET", "/support/shops/{shop}/privacy"): EVERYBODY,
     ("GET", "/support/shops/{shop}/reason"): SUPPORT,
@@ -47,7 +50,9 @@ def test_each_role_may_what_the_table_says_and_nothing_else(
 ) -> None:
     method, path = route
     checkout, number = seed(shopify_shop), keep(shopify_shop, "quarantined", b"raw secret")
-    url = path.format(shop=shop_public_id(parts, shopify_shop), checkout=checkout, number=number)
+    desk = OfferDesk(parts.services, shopify_shop.id)
+    desk.hold_code()
+    url = path.format(shop=shop_public_id(parts, shopify_shop), checkout=checkout, number=number, offer=desk.publish())
     client = staff(role)
     give_reason(client, parts, shopify_shop)
     before = len(entries())
