@@ -11,8 +11,9 @@ from pydantic import SecretStr
 
 from connector.canonical import Checkout
 from connector.cli.demo.observe import Report, observe
+from connector.cli.demo.patience import act_until_it_works
 from connector.cli.demo.run import show
-from connector.cli.demo.story import Story, act_until_it_works
+from connector.cli.demo.story import Story
 from connector.cli.demo.world import open_world
 from connector.config import Settings
 from connector.errors import ConnectorError
@@ -33,7 +34,7 @@ def played(database_url: str, directory: Path, name: str, seed: int = 0) -> Iter
 
 
 def problems(report: Report) -> list[str]:
-    return report.problems + [f"{one.person.store} {one.person.name}: {problem}" for one in report.seen for problem in one.problems]
+    return report.disagreements()
 
 
 @pytest.mark.spec("SQ-02", "SQ-04", "SQ-05", "SQ-06", "SQ-13", "SW-08", "SW-10", "SW-12", "AC-03", "AC-04", "AC-05")
@@ -42,7 +43,8 @@ def test_a_day_of_shoppers_ends_as_the_outside_observers_saw_it(database_url: st
         assert problems(report) == []
         assert report.is_clean
         assert len(report.seen) == 14
-        assert len(story.world.sandbox.mail.messages()) == 6
+        assert [len(one) for one in (report.buyers, report.offers)] == [6, 2]
+        assert len(story.world.sandbox.mail.messages()) == 6 + len(report.buyers) + len(report.offers)
         sent = [row for machine in story.world.sandbox.machines for row in machine.deliveries()]
         assert any(len(row.attempts) > 1 for row in sent), "the story must hold repeated deliveries, or it proves nothing about them"
         show(report, 1.0)
@@ -69,6 +71,14 @@ def test_the_demo_fails_if_a_message_ignores_the_unsubscribed(database_url: str,
         assert any("Ugo: 2 mails instead of 1" in problem for problem in problems(report))
 
 
+def test_the_demo_fails_if_an_offer_outlives_its_code(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.offers.next_move", lambda state, reason, problem: None)
+    with played(database_url, tmp_path, "careless") as (_, report):
+        assert not report.is_clean
+        assert any("the offer: 0 letters to the owner instead of 1" in problem for problem in problems(report))
+        assert any("what happened to it is" in problem for problem in problems(report))
+
+
 def test_the_observers_see_an_order_that_our_rows_do_not_have(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connector.store.observed.orders", lambda session: [])
     with played(database_url, tmp_path, "forgets") as (_, report):
@@ -78,7 +88,7 @@ def test_the_observers_see_an_order_that_our_rows_do_not_have(database_url: str,
 
 @pytest.mark.parametrize("failures", [[503], [0, 0, 502, 0]])
 def test_people_load_a_page_again_that_did_not_load(failures: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.cli.demo.story.PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("connector.cli.demo.patience.PAUSE_SECONDS", 0.0)
     answers = iter([*failures, 200])
 
     act_until_it_works("the page", load, answers)
@@ -88,7 +98,7 @@ def test_people_load_a_page_again_that_did_not_load(failures: list[int], monkeyp
 
 @pytest.mark.parametrize(("answers", "tried"), [([404, 200], 1), ([500] * 9, 5), ([0] * 9, 5)])
 def test_people_give_up_on_a_page_that_is_refused_or_never_loads(answers: list[int], tried: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.cli.demo.story.PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("connector.cli.demo.patience.PAUSE_SECONDS", 0.0)
     left = iter(answers)
 
     with pytest.raises(ConnectorError, match="the page was answered with"):

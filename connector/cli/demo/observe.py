@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+from connector.cli.demo.observe_offers import SeenBuyer, SeenOffer, observe_buyers, observe_offers
 from connector.cli.demo.people import Person
 from connector.cli.demo.story import Story
 from connector.store import observed
@@ -38,12 +39,20 @@ class Report:
     """Everything that was seen, and every disagreement."""
 
     seen: list[Seen]
+    buyers: list[SeenBuyer]
+    offers: list[SeenOffer]
     problems: list[str]
 
     @property
     def is_clean(self) -> bool:
         """True if outside and inside agree and the story went as it must."""
-        return not self.problems and not any(one.problems for one in self.seen)
+        return not self.disagreements()
+
+    def disagreements(self) -> list[str]:
+        """All of them, each with whom it is about."""
+        found = [f"{one.person.store} {one.person.name}: {problem}" for one in self.seen for problem in one.problems]
+        found += [f"{one.buyer.store} {one.buyer.name}: {problem}" for one in self.buyers for problem in one.problems]
+        return self.problems + found + [f"{one.store}, the offer: {problem}" for one in self.offers for problem in one.problems]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +71,16 @@ def observe(story: Story) -> Report:
         checkouts = observed.checkouts(session)
         orders = observed.orders(session)
         sent = observed.sent_messages(session)
+        owners, notices = observed.owners(session), observed.sent_notices(session)
+        buyers, offers = observe_buyers(session, story.lives, mails), observe_offers(session, story.lives, mails)
         unsettled = observed.unsettled_deliveries(session)
     ours = {(order.platform, order.platform_id): SoldOutside(order.email or "", order.total) for order in orders}
     problems = [f"order {key} in the store: {outside.get(key)}, in our rows: {ours.get(key)}" for key in _differing(outside, ours)]
     at_sink = Counter(recipient.lower() for mail in mails for recipient in mail.recipients)
     written = Counter(message.address.lower() for message in sent)
+    letters = sum(at_sink.pop(owner, 0) for owner in owners)
+    if letters != notices:
+        problems.append(f"letters to owners: {letters} at the sink, {notices} in our rows")
     problems += [f"mails to {who}: {at_sink[who]} at the sink, {written[who]} in our rows" for who in _differing(at_sink, written)]
     if unsettled:
         problems.append(f"{unsettled} deliveries are pending or quarantined")
@@ -82,7 +96,7 @@ def observe(story: Story) -> Report:
         if len(theirs) != len(person.checkouts):
             wrong.append(f"{len(theirs)} of {len(person.checkouts)} checkouts in our rows")
         seen.append(Seen(person, got, count, reason, is_recovered, wrong))
-    return Report(seen, problems)
+    return Report(seen, buyers, offers, problems)
 
 
 def _orders_in_stores(story: Story) -> dict[tuple[str, str], SoldOutside]:

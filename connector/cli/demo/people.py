@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
+from connector.errors import NotFound
 from integrations.sandbox.mail_catcher import CaughtMail
 from integrations.sandbox.shopper import Browser, Page
 from integrations.sandbox.world import Sandbox
@@ -44,6 +45,10 @@ class Till(Protocol):
     def pay(self, checkout: str) -> None: ...
     def transfer(self, checkout: str) -> None: ...
     def return_by(self, mail: CaughtMail, checkout: str) -> Page: ...
+    def buy(self, email: str, code: str = "") -> None: ...
+    def delete_code(self, code: str) -> None: ...
+    def codes(self) -> list[str]: ...
+    def orders_with(self, email: str) -> list[tuple[str, ...]]: ...
 
 
 class ShopifyTill:
@@ -82,6 +87,32 @@ class ShopifyTill:
     def return_by(self, mail: CaughtMail, checkout: str) -> Page:
         """Press "Complete order" in the mail, and pay on the page it leads to."""
         return _in_browser(self._sandbox, lambda browser: browser.click(browser.open_mail_link(mail, "Complete order"), "Pay"))
+
+    def buy(self, email: str, code: str = "") -> None:
+        """Buy something at once, with a discount code maybe."""
+        token = self._twin.start_checkout([("CEDAR-L", 1)], email=email)
+        if code:
+            self._twin.apply_code(token, code)
+        self._twin.pay(token)
+
+    def delete_code(self, code: str) -> None:
+        """The merchant deletes a discount in the admin."""
+        with self._twin.shop.lock:
+            found = self._twin.shop.discounts.find(code)
+        if found is None:
+            raise NotFound(f"the shop has no discount {code}")
+        self._twin.delete_discount(found.id)
+
+    def codes(self) -> list[str]:
+        """All discount codes of the shop."""
+        with self._twin.shop.lock:
+            return [redeem.code for one in self._twin.shop.discounts for redeem in one.codes]
+
+    def orders_with(self, email: str) -> list[tuple[str, ...]]:
+        """The discount codes of each order of somebody, oldest first."""
+        with self._twin.shop.lock:
+            placed = [order.checkout for order in self._twin.shop.orders.values() if order.checkout.email == email]
+            return [(one.discount_code,) if one.discount_code else () for one in placed]
 
 
 class WooCommerceTill:
@@ -126,6 +157,33 @@ class WooCommerceTill:
         """Press "Finaliser" in the mail, on another device: the plugin's link fills the cart; place the order there."""
         email = self._twin.store.plugin.carts[checkout].who.email
         return _in_browser(self._sandbox, lambda browser: browser.submit(browser.open_mail_link(mail, mail_button(mail)), email=email))
+
+    def buy(self, email: str, code: str = "") -> None:
+        """Buy something at once, with a coupon maybe."""
+        session = self._twin.start_cart([("HUILE-500", 1)])
+        self._twin.open_page(session)
+        self._twin.type_into(session, email, "", "Farah Petit", "FR")
+        if code:
+            self._twin.apply_code(session, code)
+        self._twin.buy(session, "card")
+
+    def delete_code(self, code: str) -> None:
+        """The merchant moves a coupon to the bin."""
+        found = self._twin.store.coupons.by_code(code)
+        if found is None:
+            raise NotFound(f"the store has no coupon {code}")
+        self._twin.coupons.trash(found.id)
+
+    def codes(self) -> list[str]:
+        """All coupons of the store."""
+        return [one.code for one in self._twin.store.coupons if one.status == "publish"]
+
+    def orders_with(self, email: str) -> list[tuple[str, ...]]:
+        """The coupons of each placed order of somebody, oldest first."""
+        with self._twin.store.lock:
+            return [
+                tuple(one.coupons) for one in self._twin.store.orders.values() if one.contact.email == email and one.status == "processing"
+            ]
 
 
 def mail_button(mail: CaughtMail) -> str:

@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pydantic import SecretStr
@@ -50,15 +50,33 @@ def show(report: Report, seconds: float) -> None:
             str(one.orders),
             "yes" if one.is_recovered else "",
             one.reason,
-            "[green]as it must[/green]" if not one.problems else f"[red]{'; '.join(one.problems)}[/red]",
+            _verdict(one.problems),
         )
     console.print(table)
+    _show_offers(report)
     for problem in report.problems:
         console.print(f"[red]{problem}[/red]", highlight=False)
     if report.is_clean:
         console.print(f"[green]Mail sink, stores and our rows agree.[/green] The story took {seconds:.1f} s.", highlight=False)
     else:
         console.print("[red]Outside and inside disagree.[/red]")
+
+
+def _show_offers(report: Report) -> None:
+    """The second day: who was given the offer and what became of it, then what happened to each offer itself."""
+    given = Table("store", "buyer", "what they did", "mails", "orders", "code", "grant", "", title="What the offer gave, and to whom")
+    for one in report.buyers:
+        numbers = str(one.mails), str(one.orders)
+        given.add_row(one.buyer.store, one.buyer.name, one.buyer.does, *numbers, one.code, one.state, _verdict(one.problems))
+    console.print(given)
+    lives = Table("store", "what happened to the offer", "codes in the store", "letters to the owner", "", title="The life of the offers")
+    for offer in report.offers:
+        lives.add_row(offer.store, " → ".join(offer.actions), ", ".join(offer.codes), str(offer.letters), _verdict(offer.problems))
+    console.print(lives)
+
+
+def _verdict(problems: Sequence[str]) -> str:
+    return "[green]as it must[/green]" if not problems else f"[red]{'; '.join(problems)}[/red]"
 
 
 @contextmanager

@@ -6,23 +6,21 @@ do what people do: they try again a moment later.
 """
 
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from connector.cli.demo.offers import OfferLife, play_offers
+from connector.cli.demo.patience import act_until_it_works
 from connector.cli.demo.people import Person, ShopifyTill, Till, WooCommerceTill
 from connector.cli.demo.world import World
 from connector.errors import ConnectorError
-from connector.platforms import TransientError
 from integrations.sandbox.mail_catcher import CaughtMail
 from integrations.sandbox.shopper import Browser
 
 Say = Callable[[str], None]
 REPEATS = 0.3
 SHUFFLE = 3
-TRIES = 5
-PAUSE_SECONDS = 1.0
 _SHOP = re.compile(r"/app/shops/[^/?]+")
 
 
@@ -52,6 +50,7 @@ class Story:
     opened_at: datetime = field(init=False)
     merchant: Browser = field(init=False)
     tills: list[Till] = field(init=False)
+    lives: list[OfferLife] = field(init=False, default_factory=list)
     casts: dict[str, dict[str, Person]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,12 +72,13 @@ class Story:
                 machine.mischief.repeat, machine.mischief.window = REPEATS, SHUFFLE
             self._before_opening()
             self._open()
+            self._morning()
+            self._mails_arrive()
+            self._at(minutes=24 * 60)
+            self.say("A day has passed.")
+            play_offers(self.world, self.merchant, self.lives, self.say)
         finally:
             self.merchant.close()
-        self._morning()
-        self._mails_arrive()
-        self._at(minutes=24 * 60)
-        self.say("A day has passed.")
 
     def _install(self) -> None:
         """
@@ -114,8 +114,15 @@ class Story:
         shops = [found[0] for link in dashboard.links if (found := _SHOP.match(link.href))]
         for shop in dict.fromkeys(shops):
             act_until_it_works("turning the automation on", self._turn_on, f"{shop}/automation")
+            self.lives.append(OfferLife(self._till_of(shop), shop))
         self.opened_at = self.world.now()
         self.say("The merchant turns the abandoned-checkout e-mail on in both. The shops open.")
+
+    def _till_of(self, path: str) -> Till:
+        """The store that this page is of: its address stands there."""
+        page = self.merchant.open(f"{self.world.sandbox.app_origin}{path}")
+        twin = self.world.sandbox.shopify
+        return self.tills[0] if twin.domain in page.text else self.tills[1]
 
     def _turn_on(self, path: str) -> int:
         page = self.merchant.open(f"{self.world.sandbox.app_origin}{path}")
@@ -176,18 +183,3 @@ class Story:
         if not mails:
             raise ConnectorError(f"{person.name} of {person.store} got no mail")
         return mails[0]
-
-
-def act_until_it_works(what: str, act: Callable[..., int], *values: object) -> None:
-    """Act until it works, a few times at most: nobody gives up because a page did not load once. Raises ConnectorError."""
-    for attempt in range(TRIES):
-        if attempt:
-            time.sleep(PAUSE_SECONDS)
-        try:
-            status = act(*values)
-        except TransientError:
-            status = 0
-        if status and status < 500:
-            break
-    if not 200 <= status < 300:
-        raise ConnectorError(f"{what} was answered with {status}")

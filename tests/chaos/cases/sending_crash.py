@@ -81,11 +81,14 @@ class Deaths:
         """What a process does."""
         return Plan(self.stack.postgres.url, self.stack.sink.port, self.directory, shops, point)
 
+    def taken(self, connection: psycopg.Connection[Any]) -> list[int]:
+        """What was taken and not finished."""
+        return [row[0] for row in connection.execute("select id from messages where state in ('sending', 'unknown')")]
+
     def _note_stuck(self, point: str) -> None:
         with self.stack.connect() as connection:
             _let_the_dead_finish(connection)
-            rows = connection.execute("select id from messages where state in ('sending', 'unknown')").fetchall()
-        new = [row[0] for row in rows if row[0] not in self.stuck]
+            new = [row for row in self.taken(connection) if row not in self.stuck]
         self.stuck |= dict.fromkeys(new, point)
         if len(new) > CONCURRENCY:
             self.violations.append(f"one kill at {point} left {len(new)} messages, more than the {CONCURRENCY} threads that died")
@@ -120,14 +123,14 @@ def run(size: Size, seed: int, directory: Path) -> list[Row]:
             deaths.kill_at(point, tuple(rng.sample(shops, CONCURRENCY)))
             if number % 20 == 0:
                 sweep.expire(services)
-        _let_others_finish(stack, deaths, shops)
+        let_others_finish(stack, deaths, shops)
         with stack.connect() as connection:
             found = carts.views(connection)
         violations = deaths.violations + judge(found, deaths, stack)
         return [_row(found, deaths, stack, kills, seed, violations)]
 
 
-def _let_others_finish(stack: Stack, deaths: Deaths, shops: list[int]) -> None:
+def let_others_finish(stack: Stack, deaths: Deaths, shops: list[int]) -> None:
     """Leases run out, healthy processes send what waits; then again, days later, when nothing may be left to send."""
     services = stack.services()
     for pause in (LEASE + timedelta(seconds=1), timedelta(days=1), timedelta(days=2)):

@@ -65,6 +65,13 @@ class Killer:
                 role.start()
 
 
+_UNFINISHED = """
+    select (select count(*) from messages where state in ('unknown', 'sending'))
+         + (select count(*) from grant_mails where state in ('unknown', 'sending'))
+         + (select count(*) from system_mails where state in ('unknown', 'sending'))
+"""
+
+
 @dataclass
 class Told:
     """What came of the stories and of the work that killed workers had in their hands."""
@@ -116,7 +123,7 @@ def _tell(stack: Stack, world: World, rng: random.Random, told: Told) -> bool:
             found = [f"the story broke off: {error}"]
     told.kills += sum(killer.kills.values())
     told.seconds.append(time.monotonic() - began)
-    unfinished = stack.one("select count(*) from messages where state in ('unknown', 'sending')")
+    unfinished = stack.one(_UNFINISHED)
     found += _twice(world.sandbox)
     if found and unfinished and told.again < MOST_REPEATS:
         told.again += 1
@@ -129,7 +136,7 @@ def _tell(stack: Stack, world: World, rng: random.Random, told: Told) -> bool:
 
 
 def _problems(report: Report) -> list[str]:
-    return report.problems + [f"{one.person.store} {one.person.name}: {problem}" for one in report.seen for problem in one.problems]
+    return report.disagreements()
 
 
 def _twice(sandbox: Sandbox) -> list[str]:

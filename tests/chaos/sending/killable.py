@@ -1,5 +1,5 @@
 """
-A process that sends messages with `sync.send` on a real database and a real mail server, and can be killed at an exact point.
+A process that sends reminders, or mails of offers, on a real database and a real mail server, and can be killed at an exact point.
 
 Processes come out of a nursery that has everything loaded already, so that hundreds of them can be born and killed.
 A process that reaches its point says so and stands still; whoever started it then sends it SIGKILL.
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -25,12 +26,13 @@ from connector.messages.envelope import Envelope, Sender, SendResult
 from connector.store.db import Database
 from connector.store.sealed import open_vault
 from integrations.registry import make_mail_sender, make_platforms, make_transport
-from sync import send
+from sync import offer_mails, send
 from sync.services import Services
 from tests.chaos.nursery import Nursery
 from tests.conftest import SEALING_KEY
 
 STAND_STILL_SECONDS = 60.0
+SENDING: dict[str, Callable[[Services, int], int]] = {"messages": send.send_messages, "grant_mails": offer_mails.send_offers}
 _numbers = itertools.count()
 
 
@@ -39,7 +41,8 @@ class Plan:
     """
     What a sending process does: it sends for each of `shops` in a thread of its own until nothing is due.
 
-    `point`: where it stands still: "before_claim", "after_claim", "after_250" or "after_record"; empty: nowhere.
+    `point`: where it stands still: "before_claim", "after_claim", "after_250" or "after_record"; empty: nowhere. `table`: of what it
+    sends, messages or grant_mails.
     """
 
     database_url: str
@@ -47,6 +50,7 @@ class Plan:
     directory: Path
     shops: tuple[int, ...]
     point: str = ""
+    table: str = "messages"
 
 
 def settings_of(plan: Plan) -> Settings:
@@ -98,14 +102,14 @@ class StoppingSender:
         self._inner.close()
 
 
-def _watch_commits(database: Database, stop: Stop) -> None:
+def _watch_commits(database: Database, stop: Stop, table: str) -> None:
     """The points that only transactions know: the claim that is about to commit, and the record that has committed."""
     here = threading.local()
 
     @event.listens_for(database.engine, "before_cursor_execute")
     def executes(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
         values = parameters if isinstance(parameters, dict) else {}
-        if statement.lstrip().lower().startswith("update messages set"):
+        if statement.lstrip().lower().startswith(f"update {table} set"):
             here.is_claiming = values.get("state") == "sending"
             here.has_recorded = values.get("state") == "sent"
 
@@ -136,13 +140,13 @@ def work(plan: Plan, reports: IO[str]) -> None:
     mail = make_mail_sender(settings)
     assert mail is not None
     stop = Stop(plan.point, reports)
-    _watch_commits(database, stop)
+    _watch_commits(database, stop, plan.table)
     # No store exists in this closed world: asked before each message, none answers, and none ever will.
     platforms = make_platforms(settings, make_transport(settings))
     services = Services(database, open_vault(settings), platforms, StoppingSender(mail, stop), settings)
 
     def send_all(shop_id: int) -> None:
-        while send.send_messages(services, shop_id):
+        while SENDING[plan.table](services, shop_id):
             pass
 
     threads = [threading.Thread(target=send_all, args=(shop,)) for shop in plan.shops]
