@@ -17,7 +17,7 @@ from connector.store import grant_mails, grant_settling, grants, notices, offer_
 from connector.store.audit import SYSTEM
 from connector.store.db import Session, app_now, wake_after_commit
 from connector.store.notices import About, Cause
-from connector.store.offer_tables import OfferWorkRow
+from connector.store.offer_tables import GrantRow, OfferWorkRow
 from connector.store.offers import OfferView
 from connector.store.tables import OrderRow, ShopRow
 from sync.jobs import Job
@@ -45,6 +45,7 @@ def tend(services: Services, shop_id: int, limit: int = BATCH) -> int:
             return 0
         shop, now = shops.get_shop(session, shop_id), app_now(session)
         seen = offers.list_offers(session, shop, can_send_mail=services.mail is not None)
+        offers.settle_endings(session, shop, [offer.ending_key for offer in seen])
         for offer in seen:
             _judge(session, services, shop, offer)
         orders = grant_settling.load_orders(session, offer_work.due_orders(session, shop_id, limit))
@@ -75,12 +76,9 @@ def _judge(session: Session, services: Services, shop: ShopRow, seen: OfferView)
         log.info("offer.moved", shop_id=shop.id, offer=offer.public_id, to=found.to.value, reason=event.reason)
         if found.problem is not None:
             _tell_suspended(session, services, shop, seen, found.problem)
-    if seen.ends_at is not None:
-        key = f"{offer.public_id} {seen.ends_at.isoformat()}"
-        offers.settle_endings(session, shop, offer, key)
-        if seen.stops_at is not None:
-            about = About(name=offer.name, page=_page(shop, seen), at=seen.stops_at)
-            notices.tell(session, services.vault, shop, Cause.OFFER_ENDING, key, about=about)
+    if seen.stops_at is not None:
+        about = About(name=offer.name, page=_page(shop, seen), at=seen.stops_at)
+        notices.tell(session, services.vault, shop, Cause.OFFER_ENDING, seen.ending_key, about=about)
 
 
 def _is_repaired(session: Session, seen: OfferView) -> bool:
@@ -109,7 +107,11 @@ def _settle(session: Session, work: OfferWorkRow, orders: Sequence[OrderRow]) ->
         grant_settling.settle_standing(session, order, now)
     grant_settling.end_with_codes(session, work.shop_id, now)
     work.codes_changed_at = None
-    session.expire_all()
+    session.flush()
+    for held in list(session):
+        # Statements have changed them behind the session's back; offers and versions are as they were read.
+        if isinstance(held, GrantRow):
+            session.expire(held)
 
 
 def _decide_all(session: Session, shop: ShopRow, seen: Sequence[OfferView], orders: Sequence[OrderRow]) -> None:

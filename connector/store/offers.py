@@ -73,6 +73,11 @@ class OfferView:
         return is_given(self.state, self.problem) and not self.is_being_made
 
     @property
+    def ending_key(self) -> str:
+        """What tells this end of this offer from all others: owners are told of each once."""
+        return f"{self.offer.public_id} {self.ends_at.isoformat() if self.ends_at else ''}"
+
+    @property
     def stops_at(self) -> datetime | None:
         """When it will stop by itself, if that is near (NH-18)."""
         return forecast(self.state, self.ends_at, self.now)
@@ -276,13 +281,13 @@ def note_event(session: Session, offer: OfferRow, actor: Actor, action: str, bef
     return event
 
 
-def settle_endings(session: Session, shop: ShopRow, offer: OfferRow, but: str) -> None:
-    """What owners were told of ends of this offer that are not its end any more is settled; `but`: the key of its end now."""
+def settle_endings(session: Session, shop: ShopRow, but: Sequence[str]) -> None:
+    """What owners were told of ends that are not the end of an offer of this shop any more is settled. `but`: see `ending_key`."""
     statement = text("""
-        update notices set settled_at = app_now() where account_id = :account and cause = :cause and settled_at is null
-          and cause_key like :of and cause_key <> :but
+        update notices set settled_at = app_now()
+        where account_id = :account and shop_id = :shop and cause = :cause and settled_at is null and cause_key <> all(:but)
     """)
-    values = {"account": shop.account_id, "cause": Cause.OFFER_ENDING.value, "of": f"{offer.public_id} %", "but": but}
+    values = {"account": shop.account_id, "shop": shop.id, "cause": Cause.OFFER_ENDING.value, "but": list(but)}
     session.execute(statement, values)
 
 
