@@ -62,7 +62,12 @@ def db(opened: Database) -> Database:
     with opened.engine.begin() as connection:
         tables = _tables(connection)
         _empty(connection, tables)
-        # What the planner was told of another test's rows would be believed of these.
+        # What the planner was told of another test's rows would be believed of these, and so would plans that were made by it.
+        forget = """
+            update pg_class set reltuples = -1, relpages = 0, relallvisible = 0 where oid = any(cast(:tables as regclass[]))
+               or oid in (select indexrelid from pg_index where indrelid = any(cast(:tables as regclass[])))
+        """
+        connection.execute(text(forget), {"tables": tables})
         connection.execute(text("delete from pg_statistic where starelid = any(cast(:tables as regclass[]))"), {"tables": tables})
         connection.execute(text("update app_clock set ahead = interval '0'"))
         # Nobody is ever alone in a database: what leaks between accounts must have somewhere to leak to.

@@ -169,6 +169,7 @@ def test_an_offer_is_written_published_and_switched_off(
     page.get_by_role("button", name="Publish").click()
     expect(page.locator(".titles .tag")).to_have_text("active")
     assert [code.code for code in shelf.made] == ["RETOUR15"]
+    page.wait_for_load_state("load")
     page.get_by_role("link", name="Deactivate").click()
     question = page.locator("dialog") if has_script else page.locator("main")
     expect(question).to_contain_text("who has one can still use it")

@@ -29,7 +29,7 @@ from tests.sync.offer_checks import CODES, Watcher
 from tests.sync.offer_story import BUYERS, Sale, Story
 
 MOST_OFFERS = 3
-EXAMPLES, LENGTH = 3, 60
+EXAMPLES, LENGTH = 2, 60
 FATES = ("pay", "pay", "pay", "pay", "refund", "refund a part", "cancel", "unpay", "void", "remove", "dispute", "win", "win")
 DEALS = ("text", "code", "code", "publish", "publish", "deactivate", "delete")
 EDITS = ("plain", "plain", "plain", "ends soon", "ended", "limit", "use", "restrict", "off", "drop")

@@ -57,6 +57,7 @@ DERIVED = {
     "contact",
     "completed_at",
     "placed_at",
+    "paid_at",
 }
 """What is computed from every version that was seen, and so differs if some were not."""
 
