@@ -7,10 +7,21 @@ merchant made another one of that name, is never touched.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connector.codes import CodeState, CodeStatus, IssuedCodes
-from connector.platforms import Access, Codes, CodeTaken, Gone, NotPermitted, PlatformError, Rejected, ShopClosed
+from connector.platforms import (
+    Access,
+    Codes,
+    CodeTaken,
+    Gone,
+    NotPermitted,
+    PlatformError,
+    Rejected,
+    ShopClosed,
+    ThrottledError,
+    TransientError,
+)
 from connector.rules.code_pool import spell
 from connector.store.offer_code_work import Act, Outcome, Result, Task
 from connector.store.offer_codes import BITS, CHANGED, NEVER, USED
@@ -112,6 +123,24 @@ def suspend(store: Store, task: Task) -> Done:
         return Done(_result(row, over), lost=[row.code])
     reason = "its end has come" if task.has_ended else "its order was taken back"
     return Done(_result(row, Outcome("suspended", platform_id=state.platform_id), ("code.suspended", reason)), [state])
+
+
+def suspend_ended(store: Store, task: Task) -> Sequence[tuple[Task, Done]]:
+    """
+    As `suspend` for each of several; where the store stops answering, what was done counts, and the rest is asked again soon.
+
+    Raises what the first one raises.
+    """
+    done: list[tuple[Task, Done]] = []
+    for row in task.rows:
+        part = replace(task, rows=[row])
+        try:
+            done.append((part, suspend(store, part)))
+        except (TransientError, ThrottledError):
+            if not done:
+                raise
+            return [*done, (replace(task, rows=task.rows[len(done) :]), Done(Result({})))]
+    return done
 
 
 def withdraw(store: Store, task: Task) -> Done:

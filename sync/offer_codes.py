@@ -7,7 +7,7 @@ has done it.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -103,24 +103,27 @@ def _work(services: Services, shop_id: int, task: Task) -> None:
         log.warning("offer_codes.later", shop_id=shop_id, act=task.act.value, call=error.call, status=error.status)
         _postpone_after(services, shop_id, task, error)
     else:
-        _settle(services, shop_id, task, done)
+        for part, its_done in done:
+            _settle(services, shop_id, part, its_done)
 
 
-def _ask(services: Services, shop_id: int, task: Task) -> Done:
+def _ask(services: Services, shop_id: int, task: Task) -> Sequence[tuple[Task, Done]]:
+    """What came of a task; of several codes that ended, what came of each, as far as the store went along."""
     if task.act is Act.REFUSE:
         assert task.model is not None
         refused = Outcome("refused", refusal=task.model.refusal or "refused")
-        return Done(Result({row.id: refused for row in task.rows if row.id is not None}))
+        return [(task, Done(Result({row.id: refused for row in task.rows if row.id is not None})))]
     if task.act is Act.FORGET:
         refusal = NEVER if task.first.wanted == "deleted" else None
-        return Done(Result({row.id: Outcome(row.wanted, refusal=refusal) for row in task.rows if row.id is not None}))
+        return [(task, Done(Result({row.id: Outcome(row.wanted, refusal=refusal) for row in task.rows if row.id is not None})))]
     with services.db.transaction(shop=shop_id) as session:
         platform = services.platforms[shops.get_shop(session, shop_id).platform]
     call: Callable[[Store, Task], Done] = code_calls.CALLS[task.act]
     its_codes = _codes(services, shop_id)
 
-    def ask(access: Access) -> Done:
-        return call(Store(its_codes, access, tells_ends=platform.can.tells_code_use), task)
+    def ask(access: Access) -> Sequence[tuple[Task, Done]]:
+        store = Store(its_codes, access, tells_ends=platform.can.tells_code_use)
+        return code_calls.suspend_ended(store, task) if len(task.rows) > 1 and task.act is Act.SUSPEND else [(task, call(store, task))]
 
     return call_shop(services, shop_id, ask)
 

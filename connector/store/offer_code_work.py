@@ -28,6 +28,8 @@ AT_ONCE = 50
 """Codes of a series in one task."""
 UNTOLD = timedelta(seconds=15)
 """What the store said nothing of is asked for again after so long."""
+ENDS_AT_ONCE = 25
+"""Ended codes in one task; each is told to the store by a call of its own."""
 LOOKS = 10
 """Codes in one task that are looked up by their names, each by a call."""
 
@@ -116,6 +118,8 @@ def claim(session: Session, shop_id: int) -> Task | None:
     if model is not None:
         limit = LOOKS if act in (Act.LOOK, Act.RESTORE) else AT_ONCE
         rows += _others(session, row, limit - 1)
+    elif act is Act.SUSPEND and row.ends_at is not None and row.ends_at <= now:
+        rows += _other_ends(session, row, ENDS_AT_ONCE - 1)
     lease = now + LEASE
     for one in rows:
         one.due_at = lease
@@ -234,6 +238,20 @@ def _others(session: Session, row: OfferCodeRow, limit: int) -> Sequence[OfferCo
     if row.wanted == row.actual:
         statement = statement.where(col(OfferCodeRow.grant_id).is_not(None))
     statement = statement.order_by(col(OfferCodeRow.id)).limit(limit).with_for_update(skip_locked=True)
+    return session.scalars(statement.execution_options(populate_existing=True)).all()
+
+
+def _other_ends(session: Session, row: OfferCodeRow, limit: int) -> Sequence[OfferCodeRow]:
+    """More codes of the shop that are discounts of their own, are there, and have ended too: when many end at once, each waits for all."""
+    statement = (
+        select(OfferCodeRow)
+        .where(col(OfferCodeRow.shop_id) == row.shop_id, col(OfferCodeRow.id) != row.id, col(OfferCodeRow.model_id).is_(None))
+        .where(col(OfferCodeRow.wanted) == "suspended", col(OfferCodeRow.actual) == "issued", col(OfferCodeRow.ends_at) <= app_now(session))
+        .where(col(OfferCodeRow.due_at) <= app_now(session))
+        .order_by(col(OfferCodeRow.due_at), col(OfferCodeRow.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
     return session.scalars(statement.execution_options(populate_existing=True)).all()
 
 
