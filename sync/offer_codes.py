@@ -30,8 +30,8 @@ SLICE_SECONDS = 5.0
 REST_SECONDS = 5.0
 """So long a store that did not answer is left alone, whatever else waits for it."""
 SOONEST_SECONDS, LATEST_SECONDS = 15.0, 300.0
-LATEST_END_SECONDS = 20.0
-"""A store that is there again must refuse what has ended within a minute (RL-142)."""
+LATEST_END_SECONDS = 5.0
+"""A store that is there again must refuse what has ended within a minute (RL-142); one task in so many seconds is no load for it."""
 NO_ACCESS_SECONDS = 60.0
 _MUST_END = frozenset({Act.SUSPEND, Act.WITHDRAW})
 
