@@ -19,7 +19,6 @@ from connector.platforms import (
     PlatformError,
     Rejected,
     ShopClosed,
-    ThrottledError,
     TransientError,
 )
 from connector.rules.code_pool import spell
@@ -136,7 +135,7 @@ def suspend_ended(store: Store, task: Task) -> Sequence[tuple[Task, Done]]:
         part = replace(task, rows=[row])
         try:
             done.append((part, suspend(store, part)))
-        except (TransientError, ThrottledError):
+        except TransientError:
             if not done:
                 raise
             return [*done, (replace(task, rows=task.rows[len(done) :]), Done(Result({})))]

@@ -7,15 +7,13 @@ end nobody knows stays `unknown` and is never repeated by itself. A refusal for 
 
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
 from connector.canonical import Channel
-from connector.errors import ConnectorError
 from connector.messages.envelope import Envelope, Handover, Sender, SendResult
 from connector.messages.offer_mail import OfferContent, compose_offer
-from connector.messages.reminder import mailbox, reminder_envelope
 from connector.metrics import CANCELLED
 from connector.rules.grant_mails import MailFacts, MailReason, MailVerdict, judge_mail
 from connector.rules.grants import GrantState
@@ -24,8 +22,8 @@ from connector.store import grant_content, grant_mails, grants, people
 from connector.store.db import Session, app_now, wake_after_commit
 from connector.store.grant_mails import HeldMail
 from connector.store.offer_tables import GrantMailRow
+from sync.handing_over import address_to, again_at, hand_over
 from sync.jobs import Job
-from sync.send import RETRY_MINUTES
 from sync.services import Services
 
 BATCH = 100
@@ -131,24 +129,20 @@ def _settle(mail: GrantMailRow, verdict: MailVerdict) -> None:
 
 
 def _hand_over(mail: Sender, services: Services, claimed: ClaimedMail) -> tuple[SendResult, MailReason]:
-    """Compose and send; the reason counts if it is refused. What cannot be composed is refused for good by ourselves."""
-    try:
-        envelope = _compose(services, claimed)
-    except ConnectorError as error:
-        log.warning("offer_mail.not_composed", mail=claimed.public_id, error=str(error))
-        return SendResult(Handover.REFUSED, str(error)), MailReason.NOT_COMPOSED
-    return mail.send(envelope), MailReason.REFUSED
+    """Compose and send; the reason counts if it is refused."""
 
+    def compose() -> Envelope:
+        return address_to(
+            services,
+            compose_offer(claimed.content),
+            public_id=claimed.public_id,
+            shop_name=claimed.content.shop_name,
+            to=claimed.address,
+            unsubscribe_url=claimed.content.unsubscribe_url,
+        )
 
-def _compose(services: Services, claimed: ClaimedMail) -> Envelope:
-    host = services.settings.mail_from.rpartition("@")[2].strip("> ") or "localhost"
-    return reminder_envelope(
-        compose_offer(claimed.content),
-        message_id=f"{claimed.public_id}@{host}",
-        sender=mailbox(claimed.content.shop_name, services.settings.mail_from),
-        to=claimed.address,
-        unsubscribe_url=claimed.content.unsubscribe_url,
-    )
+    result, is_composed = hand_over(mail, claimed.public_id, compose)
+    return result, MailReason.REFUSED if is_composed else MailReason.NOT_COMPOSED
 
 
 def _record(services: Services, shop_id: int, claimed: ClaimedMail, result: SendResult, refusal: MailReason) -> None:
@@ -168,16 +162,10 @@ def _record(services: Services, shop_id: int, claimed: ClaimedMail, result: Send
 
 def _ending(result: SendResult, refusal: MailReason, attempt: int, now: datetime) -> tuple[dict[str, object], str]:
     """What is written of a hand-over, and in one word how it ended."""
-    match result.handover:
-        case Handover.SENT:
-            return {"state": "sent", "reason": None, "handed_over_at": now}, "sent"
-        case Handover.UNKNOWN:
-            return {"state": "unknown", "reason": MailReason.UNKNOWN_OUTCOME.value}, MailReason.UNKNOWN_OUTCOME.value
-        case Handover.RETRY if attempt <= len(RETRY_MINUTES):
-            return {
-                "state": "queued",
-                "reason": MailReason.RETRYING.value,
-                "due_at": now + timedelta(minutes=RETRY_MINUTES[attempt - 1]),
-            }, "retrying"
-        case _:
-            return {"state": "refused", "reason": refusal.value}, refusal.value
+    if result.handover is Handover.SENT:
+        return {"state": "sent", "reason": None, "handed_over_at": now}, "sent"
+    if result.handover is Handover.UNKNOWN:
+        return {"state": "unknown", "reason": MailReason.UNKNOWN_OUTCOME.value}, MailReason.UNKNOWN_OUTCOME.value
+    if later := again_at(result, attempt, now):
+        return {"state": "queued", "reason": MailReason.RETRYING.value, "due_at": later}, MailReason.RETRYING.value
+    return {"state": "refused", "reason": refusal.value}, refusal.value

@@ -9,15 +9,14 @@ hand-over whose end nobody knows stays `unknown` and is never repeated by itself
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 import structlog
 
 from connector.canonical import Channel
-from connector.errors import ConnectorError
 from connector.messages.envelope import Envelope, Handover, Sender, SendResult
-from connector.messages.reminder import ReminderContent, compose_reminder, mailbox, reminder_envelope
+from connector.messages.reminder import ReminderContent, compose_reminder
 from connector.metrics import CANCELLED
 from connector.platforms import Reads
 from connector.rules.automations import Outcome, Reason, ShopFacts, StoreFacts, Verdict, decide_by_store, decide_sending
@@ -28,14 +27,13 @@ from connector.store.checkouts import facts_of
 from connector.store.db import Session, app_now, wake_after_commit
 from connector.store.outgoing import Held, LineView
 from sync.asking import Question, StoreWord, ask_store, note_unheard_order
+from sync.handing_over import address_to, again_at, hand_over
 from sync.jobs import Job
 from sync.services import Services
 
 BATCH = 100
 SLICE_SECONDS = 0.25
 """After so long a shop goes to the end of the line: others' messages wait no longer for a shop that has thousands."""
-RETRY_MINUTES = (1, 5, 15, 60, 180, 360)
-"""Pauses after refusals for now; after the last one the message is given up, so a reminder is never a day late."""
 
 log = structlog.get_logger()
 
@@ -218,24 +216,20 @@ def _public(services: Services, path: str) -> str:
 
 
 def _hand_over(mail: Sender, services: Services, claimed: Claimed) -> tuple[SendResult, Reason]:
-    """Compose and send; the Reason counts if it is refused. What cannot be composed is refused for good by ourselves."""
-    try:
-        envelope = _compose(services, claimed)
-    except ConnectorError as error:
-        log.warning("message.not_composed", message=claimed.public_id, error=str(error))
-        return SendResult(Handover.REFUSED, str(error)), Reason.NOT_COMPOSED
-    return mail.send(envelope), Reason.REFUSED
+    """Compose and send; the Reason counts if it is refused."""
 
+    def compose() -> Envelope:
+        return address_to(
+            services,
+            compose_reminder(claimed.content),
+            public_id=claimed.public_id,
+            shop_name=claimed.shop_name,
+            to=claimed.address,
+            unsubscribe_url=claimed.unsubscribe_url,
+        )
 
-def _compose(services: Services, claimed: Claimed) -> Envelope:
-    host = services.settings.mail_from.rpartition("@")[2].strip("> ") or "localhost"
-    return reminder_envelope(
-        compose_reminder(claimed.content),
-        message_id=f"{claimed.public_id}@{host}",
-        sender=mailbox(claimed.shop_name, services.settings.mail_from),
-        to=claimed.address,
-        unsubscribe_url=claimed.unsubscribe_url,
-    )
+    result, is_composed = hand_over(mail, claimed.public_id, compose)
+    return result, Reason.REFUSED if is_composed else Reason.NOT_COMPOSED
 
 
 def _record(services: Services, shop_id: int, claimed: Claimed, result: SendResult, refusal: Reason) -> None:
@@ -256,13 +250,10 @@ def _record(services: Services, shop_id: int, claimed: Claimed, result: SendResu
 
 
 def _ending(result: SendResult, refusal: Reason, attempt: int, now: datetime) -> tuple[dict[str, object], Reason]:
-    match result.handover:
-        case Handover.SENT:
-            return {"state": "sent", "reason": None, "handed_over_at": now}, Reason.SENT
-        case Handover.UNKNOWN:
-            return {"state": "unknown", "reason": Reason.UNKNOWN_OUTCOME.value}, Reason.UNKNOWN_OUTCOME
-        case Handover.RETRY if attempt <= len(RETRY_MINUTES):
-            later = now + timedelta(minutes=RETRY_MINUTES[attempt - 1])
-            return {"state": "queued", "reason": Reason.RETRYING.value, "due_at": later}, Reason.RETRYING
-        case _:
-            return {"state": "refused", "reason": refusal.value}, refusal
+    if result.handover is Handover.SENT:
+        return {"state": "sent", "reason": None, "handed_over_at": now}, Reason.SENT
+    if result.handover is Handover.UNKNOWN:
+        return {"state": "unknown", "reason": Reason.UNKNOWN_OUTCOME.value}, Reason.UNKNOWN_OUTCOME
+    if later := again_at(result, attempt, now):
+        return {"state": "queued", "reason": Reason.RETRYING.value, "due_at": later}, Reason.RETRYING
+    return {"state": "refused", "reason": refusal.value}, refusal

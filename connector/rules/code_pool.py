@@ -1,6 +1,6 @@
 """Unique codes: how they are written, how many are kept ready, when those that nobody used are cleared away."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """32 signs without I, O, 0 and 1, which people mistake for each other."""
@@ -26,8 +26,3 @@ def pool_size(given_lately: int) -> int:
 def missing_from_pool(free: int, size: int) -> int:
     """How many to make now: none while a quarter or more of the pool is left (BX-10), else what fills it."""
     return size - free if 4 * free < size else 0
-
-
-def is_for_clearing(ends_at: datetime | None, now: datetime) -> bool:
-    """Whether an unused code is old enough to be taken out of the store."""
-    return ends_at is not None and ends_at + KEPT <= now

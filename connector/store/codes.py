@@ -62,7 +62,8 @@ _UNSEEN = text(f"""
     from discount_codes d join shops s on s.id = d.shop_id, (select app_now() at offset 0) n
     where s.state = 'connected' and s.platform = any(:platforms) and {_NOT_LATELY}
 """)
-# What newcomers are given, what people hold, and what heads a series.
+# What newcomers are given, what people hold, and what heads a series. Of ours that have ended by our clock the store is asked by whoever
+# ends them there: twice would cost the points with which to end them.
 _UNSEEN_OF_OFFERS = text(f"""
     with used as (
         select o.shop_id, lower(c) code
@@ -79,7 +80,10 @@ _UNSEEN_OF_OFFERS = text(f"""
     select d.shop_id, d.platform_id
     from used u join discount_codes d on d.shop_id = u.shop_id and d.code_key = u.code
          join shops s on s.id = d.shop_id, (select app_now() at offset 0) n
-    where s.state = 'connected' and s.platform = any(:platforms) and {_NOT_LATELY}
+    where s.state = 'connected' and s.platform = any(:platforms)
+      and not (d.ends_at <= n.at and exists (select 1 from offer_codes k where k.shop_id = d.shop_id and k.code_key = d.code_key
+                                             and k.model_id is null and k.actual = 'issued'))
+      and {_NOT_LATELY}
 """)
 _UNSEEN_SHOPS = text("""
     select s.id from shops s

@@ -148,11 +148,6 @@ def expire_leases(session: Session) -> int:
     return len(session.execute(statement, {"reason": MailReason.UNKNOWN_OUTCOME.value}).all())
 
 
-def find_mail(session: Session, grant_id: int) -> GrantMailRow | None:
-    """The mail of a grant, if it has one."""
-    return session.get(GrantMailRow, grant_id, populate_existing=True)
-
-
 def find_by_unsubscribe(session: Session, unsubscribe_token: str) -> GrantMailRow | None:
     """The mail whose unsubscribe link this is."""
     return session.scalars(select(GrantMailRow).where(col(GrantMailRow.unsubscribe_token) == unsubscribe_token)).one_or_none()

@@ -4,15 +4,14 @@ Grants: whom offers were given to, how each stands at this moment, and why an or
 Whoever changes a grant holds the shop's offer work; no person holds two, by constraint.
 """
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import func, select, text
 from sqlmodel import Session, col
 
 from connector.codes import CodeState
-from connector.rules.discounts import Ineligible, why_not
+from connector.rules.discounts import why_not
 from connector.rules.grants import INCENTIVE_SPAN, Decided, GrantReason, GrantState, PersonFacts, person_key, why_hidden
 from connector.rules.offers import CodeMode, is_shown
 from connector.store import grant_mails, offers, shops
@@ -91,43 +90,9 @@ def code_of(session: Session, shop: ShopRow, grant: GrantRow) -> tuple[bool, Cod
     return False, None
 
 
-def list_of_offer(session: Session, offer_id: int, *, before: int | None = None, limit: int = 50) -> Sequence[GrantRow]:
-    """Whom an offer was given to, newest first."""
-    statement = select(GrantRow).where(col(GrantRow.offer_id) == offer_id).order_by(col(GrantRow.id).desc()).limit(limit)
-    return session.scalars(statement if before is None else statement.where(col(GrantRow.id) < before)).all()
-
-
-def list_of_person(
-    session: Session, shop_id: int, *, emails: Collection[str] = (), customer_ids: Collection[str] = (), phones: Collection[str] = ()
-) -> Sequence[GrantRow]:
-    """What a person was given, newest first; e-mails normalised, phones as E.164."""
-    person = or_(
-        col(GrantRow.email_norm).in_(emails), col(GrantRow.customer_platform_id).in_(customer_ids), col(GrantRow.phone_e164).in_(phones)
-    )
-    return session.scalars(select(GrantRow).where(col(GrantRow.shop_id) == shop_id, person).order_by(col(GrantRow.id).desc())).all()
-
-
 def decision_of(session: Session, order_id: int) -> GrantDecisionRow | None:
     """Why an order earned something or did not, if it was looked at."""
     return session.get(GrantDecisionRow, order_id)
-
-
-def list_decisions(
-    session: Session, shop_id: int, *, offer_id: int | None = None, before: int | None = None, limit: int = 50
-) -> Sequence[tuple[GrantDecisionRow, OrderRow]]:
-    """The last decisions of a shop, or those about one offer, newest order first; `before`: an order's id."""
-    statement = (
-        select(GrantDecisionRow, OrderRow)
-        .join(OrderRow, col(OrderRow.id) == col(GrantDecisionRow.order_id))
-        .where(col(GrantDecisionRow.shop_id) == shop_id)
-        .order_by(col(GrantDecisionRow.order_id).desc())
-        .limit(limit)
-    )
-    if offer_id is not None:
-        statement = statement.where(col(GrantDecisionRow.offer_id) == offer_id)
-    if before is not None:
-        statement = statement.where(col(GrantDecisionRow.order_id) < before)
-    return [(decision, order) for decision, order in session.execute(statement)]
 
 
 def person_of(session: Session, order: OrderRow, now: datetime) -> PersonFacts:
@@ -223,13 +188,6 @@ def count_by_state(session: Session, offer_id: int) -> dict[str, int]:
     statement = select(col(GrantRow.state), func.count()).where(col(GrantRow.offer_id) == offer_id).group_by(col(GrantRow.state))
     return {row[0]: row[1] for row in session.execute(statement)}
 
-
-ENDINGS = {
-    Ineligible.MISSING: GrantReason.CODE_DELETED,
-    Ineligible.EXPIRED: GrantReason.EXPIRED,
-    Ineligible.USED_UP: GrantReason.CODE_USED_UP,
-}
-"""What becomes of a code for good, and ends a grant; a limit that was set later, or a start put off, only hides it."""
 
 _HOLDS = text("""
     select exists (

@@ -126,3 +126,8 @@ SHOPS_WITH_DUE = text(f"""
     ) d join shops s on s.id = d.shop_id and s.state = 'connected'
     group by d.shop_id order by min(d.due_at), d.shop_id limit :limit
 """)
+ENDED_AMONG = text("""
+    select platform_id from offer_codes
+    where shop_id = :shop and model_id is null and wanted = 'suspended' and refusal is null
+      and ends_at <= app_now() and ends_at > app_now() - interval '1 day' and platform_id = any(:ids)
+""")

@@ -188,18 +188,11 @@ def want_clearing(session: Session, shop_id: int, now: datetime) -> int:
     return count + _wish(session, statements.CLEAR_HEADS, values)
 
 
-def refusal_of(session: Session, version: OfferVersionRow) -> str | None:
-    """Why the store does not make the code, or the newest series, of a version, for good."""
-    return state_of(session, version)[1]
-
-
-def state_of(session: Session, version: OfferVersionRow) -> tuple[bool, str | None]:
-    """Whether the code, or the newest series, of a version is being made, and why the store does not make it."""
-    statement = select(OfferCodeRow).where(col(OfferCodeRow.version_id) == version.id, col(OfferCodeRow.role).in_(("shared", "model")))
-    row = session.scalars(statement.order_by(col(OfferCodeRow.id).desc()).limit(1).execution_options(populate_existing=True)).first()
-    if row is None:
-        return False, None
-    return row.wanted == "issued" and row.actual == "none", (row.refusal or "refused") if row.actual == "refused" else None
+def ended_among(session: Session, shop_id: int, platform_ids: Sequence[str]) -> set[str]:
+    """Those of these discounts that are ours, have ended by our clock, and are being ended in the store, or were lately."""
+    if not platform_ids:
+        return set()
+    return set(session.execute(statements.ENDED_AMONG, {"shop": shop_id, "ids": list(platform_ids)}).scalars())
 
 
 def pending_of(session: Session, offer_id: int) -> Sequence[Pending]:

@@ -9,8 +9,8 @@ from connector.web.formats import PLATFORM_TITLES
 from connector.web.language import N_, translator
 from connector.web.shell import Banner
 from connector.web.watching import Fault, Trouble
+from sync.handing_over import RETRY_MINUTES
 from sync.post import RETRY_SECONDS
-from sync.send import RETRY_MINUTES
 
 PATH = "/status"
 PAUSES = Pauses(reminders=tuple(60 * minutes for minutes in RETRY_MINUTES), own=RETRY_SECONDS)

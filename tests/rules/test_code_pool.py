@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.rules.code_pool import ALPHABET, KEPT, LARGEST, LENGTH, SMALLEST, is_for_clearing, missing_from_pool, pool_size, spell
+from connector.rules.code_pool import ALPHABET, KEPT, LARGEST, LENGTH, SMALLEST, missing_from_pool, pool_size, spell
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BITS = 65
@@ -55,8 +55,5 @@ def test_after_filling_a_pool_is_never_below_a_quarter_nor_above_its_size(free: 
     assert filled in (free, size)
 
 
-def test_what_nobody_used_is_cleared_thirty_days_after_its_end() -> None:
+def test_what_nobody_used_is_kept_for_thirty_days() -> None:
     assert timedelta(days=30) == KEPT
-    assert not is_for_clearing(None, NOW)
-    assert not is_for_clearing(NOW - KEPT + timedelta(seconds=1), NOW)
-    assert is_for_clearing(NOW - KEPT, NOW)

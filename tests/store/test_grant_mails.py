@@ -92,7 +92,7 @@ def test_a_grant_has_one_mail_whoever_queues_it(db: Database, give: Give, ask: A
 def test_who_has_no_address_has_no_mail(db: Database, give: Give, ask: Ask) -> None:
     grant = give(None)
     assert ask(lambda session: grant_mails.queue(session, grant)) is False
-    assert ask(lambda session: grant_mails.find_mail(session, grant.id or 0)) is None
+    assert ask(lambda session: session.get(GrantMailRow, grant.id or 0, populate_existing=True)) is None
 
 
 def test_what_is_queued_can_be_cancelled_and_what_left_cannot(db: Database, give: Give, ask: Ask, shopify_shop: TestShop) -> None:
@@ -115,7 +115,7 @@ def test_only_what_an_order_took_back_is_queued_again(db: Database, give: Give, 
     pass_time(db, days=4)
     is_back = ask(lambda session: grant_mails.requeue(session, grant_id))
     assert is_back is (reason in {taken.value for taken in TAKEN_BACK})
-    mail = ask(lambda session: grant_mails.find_mail(session, grant_id))
+    mail = ask(lambda session: session.get(GrantMailRow, grant_id, populate_existing=True))
     assert (mail.state, mail.reason) == (("queued", None) if is_back else ("cancelled", reason))
     if is_back:
         now = ask(app_now)

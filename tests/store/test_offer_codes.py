@@ -96,19 +96,6 @@ def test_an_outcome_of_somebody_whose_lease_ended_changes_nothing(desk: CodeDesk
     assert [(row.actual, row.platform_id) for row in desk.codes()] == [("none", None)]
 
 
-def test_how_a_version_stands(desk: CodeDesk) -> None:
-    public_id = draft(desk)
-    with desk.services.db.transaction(shop=desk.shop_id) as session:
-        version = version_of(session, desk, public_id)
-        assert offer_codes.state_of(session, version) == (True, None)
-        session.execute(text("update offer_codes set actual = 'refused', refusal = 'too many'"))
-        assert (offer_codes.state_of(session, version), offer_codes.refusal_of(session, version)) == ((False, "too many"), "too many")
-        session.execute(text("update offer_codes set actual = 'issued', refusal = null"))
-        assert offer_codes.state_of(session, version) == (False, None)
-        session.execute(text("delete from offer_codes"))
-        assert offer_codes.state_of(session, version) == (False, None)
-
-
 def test_another_shops_codes_are_not_seen(desk: CodeDesk, woo_shop: TestShop) -> None:
     draft(desk)
     with desk.services.db.transaction(shop=woo_shop.id) as session:

@@ -26,7 +26,7 @@ class CodeStore:
     Implements `platforms.Codes`. `is_single`: each code is a discount of its own, as on WooCommerce; else a discount has many.
 
     `calls`: what was asked. `errors`: what a call raises before it does anything, for ever; `lost`: calls whose next answer is lost after
-    it was done. `refused`: names of a series that are not taken, each once.
+    it was done. `answers_left`: so many calls, and it falls silent. `refused`: names of a series that are not taken, each once.
     """
 
     clock: Callable[[], datetime]
@@ -37,6 +37,7 @@ class CodeStore:
     lost: set[str] = field(default_factory=set)
     refuses_next: int = 0
     behind: timedelta = timedelta()
+    answers_left: int | None = None
     made: int = 0
 
     # What the worker asks.
@@ -190,6 +191,10 @@ class CodeStore:
         return sorted(name for discount in self.discounts.values() for name in discount.names.values())
 
     def _begin(self, name: str, *words: str) -> None:
+        if self.answers_left is not None:
+            if self.answers_left == 0:
+                raise TransientError("no answer", platform="fake", call=name)
+            self.answers_left -= 1
         self.calls.append(" ".join((name, *words)))
         error = self.errors.get(name) or self.errors.get("*")
         if error is not None:

@@ -37,6 +37,13 @@ class Watched(CodeDesk):
         rows = self.rows("select resource, platform_id from wanted_reads where shop_id = :shop and reason is null order by 1, 2")
         return [(row["resource"], row["platform_id"]) for row in rows]
 
+    def of_offers(self) -> list[str]:
+        """Discounts that are due because offers depend on them."""
+        platforms = list(self.services.platforms)
+        with self.services.db.system_transaction("test") as session:
+            due = codes.unseen_of_offers(session, platforms, code_watch.EVERY_OFFER, code_watch.NEAR_END_OFFER, 100)
+        return due.get(self.shop_id, [])
+
     def reread(self) -> None:
         """Everything that is wanted is read."""
         while rereads.reread(self.services, self.shop_id):
@@ -115,6 +122,23 @@ def test_a_fallback_and_the_head_of_a_series_are_looked_at(desk: Watched) -> Non
     (model,) = desk.codes("model")
     wanted = desk.look(minutes=4)
     assert {("discount_code", "d-MERCI"), ("discount_code", model.platform_id)} <= set(wanted)
+
+
+def test_what_ended_by_our_clock_is_asked_for_by_whoever_ends_it_in_the_store_and_by_nobody_else(desk: Watched) -> None:
+    ends_at = (desk.now + timedelta(days=1)).replace(microsecond=0)
+    desk.publish_own(ends_at=ends_at, valid_days=None)
+    desk.buy()
+    desk.work()
+    (model,) = desk.codes("model")
+    assert desk.of_offers() == []
+    desk.later(minutes=4)
+    assert desk.of_offers() == [model.platform_id]
+    desk.later(days=1)
+    assert desk.of_offers() == []
+    desk.hold(ends_at=desk.now + timedelta(hours=1))
+    desk.publish()
+    desk.later(hours=1)
+    assert desk.of_offers() == ["d-MERCI10"], "of a merchant's own only reading tells"
 
 
 def test_drafts_and_offers_that_are_off_are_not(desk: Watched) -> None:

@@ -17,7 +17,7 @@ from connector.store import banners
 from connector.store.outgoing import LEASE
 from sync import offer_mails, sweep
 from sync.broker import Bell, make_broker
-from sync.send import RETRY_MINUTES
+from sync.handing_over import RETRY_MINUTES
 from sync.services import Services
 from tests.fake_sender import FakeSender
 from tests.store.people import rows

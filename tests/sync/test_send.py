@@ -13,6 +13,7 @@ from connector.messages.envelope import Envelope, Handover, SendResult
 from connector.store import people
 from connector.store.outgoing import LEASE
 from sync import apply, send, sweep
+from sync.handing_over import RETRY_MINUTES
 from tests.fake_sender import FakeSender
 from tests.sync.bodies import dump, shopify_checkout, shopify_order, template
 from tests.sync.world import Arrival, World, keep
@@ -235,7 +236,7 @@ def test_a_refusal_for_now_is_tried_again_later_and_given_up_in_the_end(world: W
     sender.answers = [SendResult(Handover.RETRY, "451 later")] * 20
     queue(world)
     pauses = []
-    for _ in send.RETRY_MINUTES:
+    for _ in RETRY_MINUTES:
         before = world.now()
         assert world.send() == 1
         assert world.messages() == [("queued", "retrying")]
@@ -245,9 +246,9 @@ def test_a_refusal_for_now_is_tried_again_later_and_given_up_in_the_end(world: W
         world.go_to(due)
     assert world.send() == 1
 
-    assert tuple(pauses) == send.RETRY_MINUTES
+    assert tuple(pauses) == RETRY_MINUTES
     assert world.messages() == [("refused", "refused")]
-    assert world.one("messages")["attempts"] == len(sender.handed) == len(send.RETRY_MINUTES) + 1
+    assert world.one("messages")["attempts"] == len(sender.handed) == len(RETRY_MINUTES) + 1
     assert world.rows("select * from suppressions") == []
 
 
