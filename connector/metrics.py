@@ -166,6 +166,14 @@ class Metrics:
             "topic",
         )
     )
+    webhooks_missed: Counter = field(
+        default_factory=lambda: Counter(
+            "connector_webhooks_missed_total",
+            "Records of stores that a webhook should have told of and did not, found by comparing.",
+            "platform",
+            "kind",
+        )
+    )
     last_sweep: Gauge = field(
         default_factory=lambda: Gauge(
             "connector_last_sweep_success_timestamp_seconds", "When this process last looked for due work and succeeded."
@@ -200,7 +208,7 @@ class Metrics:
     def families(self) -> list[Family]:
         """All of it, as it stands now."""
         calls = (self.calls, self.call_seconds, self.throttles, self.throttle_seconds)
-        own = (*calls, self.messages, self.deliveries, self.expired_leases, self.silent_topics)
+        own = (*calls, self.messages, self.deliveries, self.expired_leases, self.silent_topics, self.webhooks_missed)
         found = [_build(), gauge("process_start_time_seconds", "When this process started.", self._started_at)]
         found += [part.family() for part in (*own, self.last_sweep)]
         return found + [family for source in self._sources for family in source()]

@@ -8,13 +8,16 @@ import structlog
 from dramatiq.middleware import Interrupt
 
 from connector.store.db import Wake
-from sync import abandon, access, apply, erase, listening, offer_codes, offer_mails, offers, post, products, rereads, send
+from sync import abandon, access, apply, engine, erase, listening, offer_codes, offer_mails, offers, post, products, rereads, send
 from sync.jobs import QUEUE_OF, Job
 from sync.services import Services
 
 TIME_LIMIT_MS = 120_000
 SEND_LIMIT_MS = 390_000
 """A worker must not be interrupted between a hand-over and its record: longer than a send lease."""
+
+LONG = (Job.SEND, Job.POST, Job.OFFER_MAILS, Job.SYNC)
+"""A page of a slow store is waited for before a turn of syncing ends; who stands still for longer has lost its lease."""
 
 log = structlog.get_logger()
 
@@ -31,6 +34,7 @@ WORK: dict[Job, Callable[[Services, int], object]] = {
     Job.OFFERS: offers.tend,
     Job.OFFER_CODES: offer_codes.make_codes,
     Job.OFFER_MAILS: offer_mails.send_offers,
+    Job.SYNC: engine.work,
 }
 
 
@@ -49,5 +53,5 @@ def _actor(
         except (Exception, Interrupt) as error:
             log.warning("job.failed", job=job.value, shop_id=shop_id, error=type(error).__name__)
 
-    options: dict[str, Any] = {"time_limit": SEND_LIMIT_MS if job in (Job.SEND, Job.POST, Job.OFFER_MAILS) else TIME_LIMIT_MS}
+    options: dict[str, Any] = {"time_limit": SEND_LIMIT_MS if job in LONG else TIME_LIMIT_MS}
     return dramatiq.Actor(answer, broker=broker, actor_name=job.value, queue_name=QUEUE_OF[job].value, priority=0, options=options)

@@ -216,11 +216,11 @@ def understand(platform: Platform, shop: LeasedShop, pending: Sequence[Pending])
     return batch
 
 
-def save(session: Session, services: Services, shop: LeasedShop, batch: Batch) -> int:
+def save(session: Session, services: Services, shop: LeasedShop, batch: Batch, *, is_quiet: bool = False) -> int:
     """
     Write what a batch says: people, records, removals, and all that follows for checkouts and messages.
 
-    Returns how many queued messages were cancelled.
+    `is_quiet`: a sync tells it: it may end what was begun, and begins nothing. Returns how many queued messages were cancelled.
     """
     privacy.sift(session, services.vault, shop.id, batch.told, batch.events)
     customers, started, orders = batch.of(Customer), batch.of(Checkout), batch.of(Order)
@@ -229,16 +229,20 @@ def save(session: Session, services: Services, shop: LeasedShop, batch: Batch) -
     people.save_consents(session, shop.id, people.consent_words([*customers, *started, *batch.of(ConsentChanged)]))
     if read := batch.of(Product):
         products.save_products(session, shop.id, read, app_now(session))
-    touched = records.save_checkouts(session, shop, started)
-    order_ids = records.save_orders(session, shop.id, orders)
+    touched = records.save_checkouts(session, shop, started, is_quiet=is_quiet)
+    order_ids = records.save_orders(session, shop.id, orders, is_quiet=is_quiet)
     if Removed in batch.told or CustomerMerged in batch.told or removals.speaks_of(session, shop.id, [*customers, *started, *orders]):
         order_ids = _settle_gone(session, shop, batch, touched, customer_ids, order_ids)
-    # What a page of orders says of disputes is as old as the order it says it of, at least.
-    read_on = [DisputeChanged(one.platform_id, one.is_disputed, one.source_version) for one in orders if one.is_disputed is not None]
-    disputed = records.save_disputes(session, shop.id, [*read_on, *batch.of(DisputeChanged)])
+    # No order is changed by a dispute: what a page of orders says of disputes is as new as its reading.
+    read_on = [
+        DisputeChanged(one.platform_id, one.is_disputed, max(one.source_version, one.triggered_at or one.source_version))
+        for one in orders
+        if one.is_disputed is not None
+    ]
+    disputed = records.save_disputes(session, shop.id, [*read_on, *batch.of(DisputeChanged)], is_quiet=is_quiet)
     offer_work.note_orders(session, shop.id, sorted({*order_ids, *disputed}))
     affected = {*touched, *checkouts.matching_checkouts(session, shop.id, order_ids)}
-    standings = checkouts.settle(session, shop, affected, touched)
+    standings = checkouts.settle(session, shop, affected, touched, is_quiet=is_quiet)
     cancelled = automations.decide_ended(session, shop.id, standings.converted, Reason.PURCHASED)
     cancelled += automations.decide_ended(session, shop.id, standings.ended, Reason.CLOSED)
     _remember_people(session, services, shop.id, batch)

@@ -36,6 +36,8 @@ NAMESPACE = "dramatiq"
 MARKS = "connector:mark"
 MOST_WAITING = 5_000
 """So many wakes may wait in a queue; without workers for hours they would be millions. The sweep rings for the rest later."""
+MOST_SYNCS = 2
+"""So many shops one process pulls at the same time: more would only take the processor from each other, and from deliveries."""
 PAUSE_SECONDS = 1.0
 """After a failure nobody waits for the doorbell for so long: a server that hangs would cost every ring a time-out."""
 
@@ -146,7 +148,7 @@ class Workforce:
         self._lookout = lookout
         self._looking = threading.Thread(target=lookout.run, name="lookout", daemon=True)
         self._hearing = Hearing(broker.client, [queue.value for queue in Queue]) if isinstance(broker, _ClosingRedisBroker) else None
-        self._workers = [_QueueWorker(broker, queue, threads) for queue in Queue]
+        self._workers = [_QueueWorker(broker, queue, min(threads, MOST_SYNCS) if queue is Queue.SYNC else threads) for queue in Queue]
 
     def start(self) -> None:
         """Begin. dramatiq enforces the time limits of actors only in a process that says it has booted."""

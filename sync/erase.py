@@ -18,7 +18,7 @@ import structlog
 from connector.errors import NotFound
 from connector.platforms import Access, AccessLost, PlatformError
 from connector.rules.subjects import Fact, Subject, body_facts, spelled, telling
-from connector.store import audit, deliveries, erasing, erasing_offers, erasing_shop, notices, privacy, shops, spoken
+from connector.store import audit, deliveries, erasing, erasing_offers, erasing_runs, erasing_shop, notices, privacy, shops, spoken
 from connector.store.db import Session, app_now, wake_after_commit
 from connector.store.deliveries import Outcome
 from connector.store.notices import Cause
@@ -174,6 +174,7 @@ def _steps(services: Services, shop_id: int, subject: Subject) -> Iterator[tuple
     vault = services.vault
     yield "checkouts", lambda session, shop: erasing.erase_checkouts(session, shop_id, subject)
     yield "grants", lambda session, shop: erasing_offers.erase_grants(session, shop_id, subject)
+    yield "syncs", lambda session, shop: erasing_runs.erase_notes(session, shop_id, subject)
     yield "orders", lambda session, shop: erasing.empty_orders(session, shop_id, subject)
     yield "customers", lambda session, shop: erasing.erase_customers(session, shop_id, subject)
     yield "consents", lambda session, shop: erasing.erase_consents(session, vault, shop_id, subject)
@@ -249,6 +250,7 @@ def _erase_shop(services: Services, shop_id: int, request: PrivacyRequestRow, un
             erasing_shop.begin(session, shop_id, request.requested_at)
     while True:
         with services.db.system_transaction("erase rows of a shop") as session:
+            erasing_runs.hold_runs(session, shop_id)
             erasing.hold_inbox(session, shop_id)
             gone = erasing_shop.erase_some(session, services.vault, shop_id)
             counts.update(gone)

@@ -18,17 +18,19 @@ class Job(StrEnum):
     OFFERS = "tend_offers"
     OFFER_CODES = "make_codes"
     OFFER_MAILS = "send_offers"
+    SYNC = "sync_records"
 
 
 class Queue(StrEnum):
     """
     One per kind of waiting, each with threads of its own: a mail server that hangs holds up no delivery, and a store that
-    answers slowly holds up no mail.
+    answers slowly holds up no mail, nor does one that is pulled for hours.
     """
 
     INBOUND = "inbound"
     OUTBOUND = "outbound"
     STORES = "stores"
+    SYNC = "sync"
 
 
 QUEUE_OF = {
@@ -42,6 +44,7 @@ QUEUE_OF = {
     Job.OFFERS: Queue.INBOUND,
     Job.OFFER_CODES: Queue.STORES,
     Job.OFFER_MAILS: Queue.OUTBOUND,
+    Job.SYNC: Queue.SYNC,
     Job.SEND: Queue.OUTBOUND,
     Job.POST: Queue.OUTBOUND,
 }

@@ -1,31 +1,30 @@
 """
 Whether shops still tell us what happens in them.
 
-Subscriptions of an app's configuration cannot be listed, so silence is the test: every ten minutes what changed in a shop, as its API
-says, is compared with what was delivered. A topic that kept silent raises an alarm, is subscribed for this shop alone until it is
-heard otherwise, and what it should have told is read. Deliveries that then come twice change nothing the second time.
+Every ten minutes what changed in a shop, as its API says, is compared with what we keep, and with what was delivered. Subscriptions that
+were taken away or switched off are made anew. Those of an app's configuration cannot be listed, so silence is the test: a topic that
+kept silent raises an alarm and is subscribed for this shop alone until it is heard otherwise. Deliveries that then come twice change
+nothing the second time. What comparing does stands in `reconcile`, the reports in `gaps`, deletions in `walking`.
 """
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import structlog
 
 from connector.canonical import Resource
 from connector.errors import NotFound
-from connector.platforms import Access, NotPermitted, Platform, PlatformError, Reads, Rejected, Subscriptions, ThrottledError
-from connector.reading import Change, Page
-from connector.store import installs, notices, shops, strangers, topic_health, wanted
+from connector.platforms import Access, Platform, PlatformError, Reads, Subscriptions, ThrottledError
+from connector.store import installs, notices, shops, strangers, sync_marks, topic_health, wanted
 from connector.store.audit import SYSTEM, Actor
-from connector.store.behind import behind
 from connector.store.db import Wake, app_now, wake_after_commit
 from connector.store.notices import Cause
 from connector.store.topic_health import Finding
+from sync import gaps, reconcile, walking
 from sync.access import call_shop, registering
 from sync.jobs import Job
+from sync.reconcile import Turn
 from sync.services import Services
 
 EVERY = timedelta(minutes=10)
@@ -33,13 +32,7 @@ GRACE = timedelta(minutes=10)
 """So long a delivery may take before anybody misses it."""
 SKEW = timedelta(minutes=2)
 """A delivery may seem to be triggered before its record changed: two clocks of the platform's."""
-LONGEST = timedelta(days=1)
-"""Nobody goes further back, however long a shop could not be asked."""
 SHOPS_PER_RING = 500
-FULL_PAGES, MOST_PAGES = 2, 20
-"""Of each kind of record so many pages that hold something are looked at, of so many in all: a sample is enough."""
-SECONDS = 60.0
-KINDS = (Resource.CHECKOUT, Resource.ORDER, Resource.CUSTOMER, Resource.PRODUCT, Resource.DISCOUNT_CODE)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 log = structlog.get_logger()
@@ -47,28 +40,19 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is to be compared: a shop's changes between two instants. `is_check_due`: its subscriptions are to be looked at besides."""
+    """
+    What is to be compared: a shop's changes between two instants, of which the first is where kinds begin that have no mark yet.
+
+    `is_first`: after an install there is nothing to compare. `is_check_due`: the shop's subscriptions are to be looked at besides.
+    """
 
     platform: Platform
     reads: Reads
     since: datetime
     until: datetime
+    installed_at: datetime
+    is_first: bool
     is_check_due: bool
-
-
-@dataclass(slots=True)
-class Told:
-    """What changed, by the topics of which one must have told it: the newest change, and the records; all records with their versions."""
-
-    newest: dict[frozenset[str], datetime] = field(default_factory=dict)
-    records: dict[frozenset[str], list[tuple[Resource, str]]] = field(default_factory=dict)
-    versions: list[tuple[Resource, str, datetime]] = field(default_factory=list)
-
-    def add(self, kind: Resource, change: Change, topics: frozenset[str]) -> None:
-        """One record that changed."""
-        self.newest[topics] = max(change.source_version, self.newest.get(topics, change.source_version))
-        self.records.setdefault(topics, []).append((kind, change.platform_id))
-        self.versions.append((kind, change.platform_id, change.source_version))
 
 
 def ring(services: Services) -> int:
@@ -83,24 +67,17 @@ def ring(services: Services) -> int:
 
 def listen(services: Services, shop_id: int) -> None:
     """
-    Compare what changed in a shop with what was delivered, and see to its subscriptions.
+    See to a shop's subscriptions, and compare what changed in it with what we keep and with what was delivered.
 
-    A platform that asks us to wait is asked again when that is over; whatever else fails leaves the same changes for the next time.
+    A turn goes on for so long; what is left is compared in the next. A platform that asks us to wait is asked again when that is over;
+    whatever else fails leaves the same changes for the next time.
     """
     wake = Wake(Job.LISTEN.value, shop_id)
     look = None if services.pauses.is_paused(wake) else _look(services, shop_id)
     if look is None:
         return
     try:
-        if look.platform.can.registers_webhooks:
-            # Its webhooks are listed: those that were taken away or switched off tell nothing, and are made anew first.
-            _mend(services, shop_id, look)
-        else:
-            is_silent = look.until > look.since and _find_silence(services, shop_id, look)
-            with services.db.transaction(shop=shop_id) as session:
-                is_due = is_silent or look.is_check_due or topic_health.has_stale_fallbacks(session, shop_id)
-            if is_due:
-                subscribe_shop(services, shop_id)
+        is_over = _look_first(services, shop_id, look) if look.is_first else _look_again(services, shop_id, look)
     except ThrottledError as error:
         log.info("listening.throttled", shop_id=shop_id, call=error.call, seconds=error.retry_after)
         services.pauses.pause(wake, error.retry_after)
@@ -109,38 +86,57 @@ def listen(services: Services, shop_id: int) -> None:
         log.info("listening.later", shop_id=shop_id, error=type(error).__name__)
         return
     with services.db.transaction(shop=shop_id) as session:
-        topic_health.note_listened(session, shop_id, look.until)
+        if is_over:
+            topic_health.note_listened(session, shop_id, look.until)
+        else:
+            wake_after_commit(session, Job.LISTEN.value, shop_id)
 
 
-def _find_silence(services: Services, shop_id: int, look: Look) -> bool:
-    """Whether a topic kept silent; what it should have told is read."""
-    told = _read_changes(services, shop_id, look)
-    unheard = _compare(services, shop_id, look, told)
-    _have_read(services, shop_id, unheard, told)
-    return bool(unheard)
-
-
-def _mend(services: Services, shop_id: int, look: Look) -> None:
-    """
-    Have a shop's webhooks in order, and read what we know less of than the store: if some were off, up to now.
-
-    Such a store sends everything once: a delivery that got lost alone shows only in what we keep.
-    """
-    was_off = bool(subscribe_shop(services, shop_id).created)
-    if look.until <= look.since:
-        return
-    told = _read_changes(services, shop_id, look)
-    _compare(services, shop_id, look, told)
-    versions = told.versions
-    if was_off:
-        with services.db.transaction(shop=shop_id) as session:
-            now = app_now(session)
-        versions = versions + _read_changes(services, shop_id, replace(look, since=look.until, until=now)).versions
+def _look_first(services: Services, shop_id: int, look: Look) -> bool:
+    """Right after an install: have the subscriptions in order, and nothing else that an earlier install left behind."""
+    subscribe_shop(services, shop_id)
     with services.db.transaction(shop=shop_id) as session:
-        lost = behind(session, shop_id, versions)
-        if wanted.want(session, shop_id, lost):
-            log.info("listening.behind", shop_id=shop_id, records=len(lost))
-            wake_after_commit(session, Job.REREAD.value, shop_id)
+        sync_marks.begin_anew(session, shop_id, look.installed_at)
+    return True
+
+
+def _look_again(services: Services, shop_id: int, look: Look) -> bool:
+    """
+    Have the subscriptions in order, compare, and report a gap if there was one; false if comparing goes on in another turn.
+
+    Subscriptions that can be listed come first. Others are made where a topic kept silent, so what changed is compared before.
+    """
+    is_listed = look.platform.can.registers_webhooks
+    made_anew = frozenset(subscribe_shop(services, shop_id).created) if is_listed else frozenset()
+    with services.db.transaction(shop=shop_id) as session:
+        marks = sync_marks.load_marks(session, shop_id)
+    turn = Turn(services, shop_id, look.platform, look.reads, look.since, look.until, look.installed_at, marks)
+    silent: frozenset[str] = frozenset()
+    try:
+        try:
+            reconcile.compare_all(turn)
+        finally:
+            # Whatever failed in the end: what was compared before is not compared again.
+            silent = frozenset().union(*_compare(services, shop_id, look, turn))
+        if not is_listed:
+            _stand_in(services, shop_id, look, is_silent=bool(silent))
+        if made_anew:
+            walking.begin_undated(turn)
+        if (made_anew or silent) and turn.is_over:
+            reconcile.catch_up(turn, made_anew | silent)
+        if turn.is_over:
+            walking.walk(turn)
+    finally:
+        gaps.report(turn, made_anew, silent)
+    return turn.is_over
+
+
+def _stand_in(services: Services, shop_id: int, look: Look, *, is_silent: bool) -> None:
+    """Have silent topics subscribed for the shop alone, and no others."""
+    with services.db.transaction(shop=shop_id) as session:
+        is_due = is_silent or look.is_check_due or topic_health.has_stale_fallbacks(session, shop_id)
+    if is_due:
+        subscribe_shop(services, shop_id)
 
 
 def subscribe_shop(services: Services, shop_id: int, actor: Actor = SYSTEM) -> Subscriptions:
@@ -166,9 +162,9 @@ def subscribe_shop(services: Services, shop_id: int, actor: Actor = SYSTEM) -> S
         if not platform.can.registers_webhooks:
             topic_health.note_fallbacks(session, shop_id, {*made.present, *made.created} & set(silent))
         elif made.created and shop.listened_at is not None:
-            notices.tell(session, services.vault, shop, Cause.GAP_FOUND, f"{shop.public_id} webhooks", ", ".join(made.created))
+            notices.tell(session, services.vault, shop, Cause.GAP_FOUND, gaps.notice_key(shop.public_id), ", ".join(made.created))
         elif not made.refused:
-            notices.settle(session, shop.account_id, Cause.GAP_FOUND, f"{shop.public_id} webhooks")
+            notices.settle(session, shop.account_id, Cause.GAP_FOUND, gaps.notice_key(shop.public_id))
         words, last = _words(made, is_mended=platform.can.registers_webhooks), installs.last_webhook_check(session, shop_id)
         if made.created or made.removed or (last is not None and last.is_ready == bool(made.refused)) or (last is None and made.refused):
             installs.note_webhooks(session, shop, actor=actor, is_ready=not made.refused, words=words[:500])
@@ -197,65 +193,36 @@ def _look(services: Services, shop_id: int) -> Look | None:
     if shop.state != "connected" or platform.reads is None:
         return None
     if shop.listened_at is None:
-        # Just installed: there is nothing to compare yet, but what an earlier install left behind.
-        return Look(platform, platform.reads, shop.installed_at, shop.installed_at, is_check_due=True)
-    since = max(shop.listened_at, now - LONGEST)
-    until = now - GRACE
-    if until - since < EVERY / 2:
+        # There is nothing to compare yet, but what an earlier install left behind.
+        at = shop.installed_at
+        return Look(platform, platform.reads, at, at, at, is_first=True, is_check_due=True)
+    since, until = shop.listened_at, now - GRACE
+    if until - since < EVERY / 2 or _waits(services, shop_id, until):
         return None
     # Each shop's day begins at another minute, so that not all are asked at midnight.
     offset = timedelta(minutes=shop_id % (24 * 60))
     is_daily = (since + offset).date() != (until + offset).date()
-    return Look(platform, platform.reads, since, until, is_daily)
+    return Look(platform, platform.reads, since, until, shop.installed_at, is_first=False, is_check_due=is_daily)
 
 
-def _read_changes(services: Services, shop_id: int, look: Look) -> Told:
-    """What changed and must have been told. What we may not read, nobody can compare."""
-    told, end = Told(), time.monotonic() + SECONDS
-    for kind in KINDS:
-        try:
-            for change in _changes(services, shop_id, look, kind, end):
-                if topics := look.reads.told_by(change, look.since) & look.platform.topics:
-                    told.add(kind, change, topics)
-        except (NotPermitted, Rejected) as error:
-            log.info("listening.not_compared", shop_id=shop_id, kind=kind.value, call=error.call)
-    return told
-
-
-def _changes(services: Services, shop_id: int, look: Look, kind: Resource, end: float) -> Iterator[Change]:
-    cursor: str | None = None
-    full = 0
-    withheld: set[str] = set()
-    gone: set[tuple[Resource, str]] = set()
-    for _ in range(MOST_PAGES):
-        page = call_shop(services, shop_id, partial(_page, look, kind, cursor))
-        yield from page.records
-        full += bool(page.records)
-        withheld.update(page.withheld)
-        gone.update((one.resource, one.platform_id) for one in page.gone if one.platform_id is not None)
-        cursor = page.cursor
-        if cursor is None or full >= FULL_PAGES or time.monotonic() > end:
-            break
-    if full or withheld:
-        with services.db.transaction(shop=shop_id) as session:
-            shops.note_withheld(session, shop_id, withheld, kind)
-    if gone:
-        # Who was told nothing of it would go on as if it were there; to ask twice does no harm.
-        with services.db.transaction(shop=shop_id) as session:
-            wanted.want(session, shop_id, gone)
-            wake_after_commit(session, Job.REREAD.value, shop_id)
-
-
-def _page(look: Look, kind: Resource, cursor: str | None, access: Access) -> Page:
-    return look.reads.changes(access, kind, look.since, look.until, cursor)
-
-
-def _compare(services: Services, shop_id: int, look: Look, told: Told) -> list[frozenset[str]]:
-    """Write down which topics were heard and which were not; returns those of which none was heard that should have been."""
+def _waits(services: Services, shop_id: int, until: datetime) -> bool:
+    """Whether deliveries are to be applied first: what they tell would seem not to have been told."""
     with services.db.transaction(shop=shop_id) as session:
-        heard = topic_health.last_heard(session, shop_id, look.since - SKEW)
-        unheard = [topics for topics, at in told.newest.items() if not any(heard.get(topic, LONG_AGO) >= at - SKEW for topic in topics)]
-        newly = topic_health.note_findings(session, shop_id, _findings(told, heard, unheard))
+        waits = topic_health.has_waiting(session, shop_id, until)
+        if waits:
+            log.info("listening.inbox_first", shop_id=shop_id)
+            wake_after_commit(session, Job.APPLY.value, shop_id)
+    return waits
+
+
+def _compare(services: Services, shop_id: int, look: Look, turn: Turn) -> list[frozenset[str]]:
+    """Write down which topics were heard and which were not; returns those of which none was heard that should have been."""
+    # Nobody can have told of a change before it was there.
+    first = min(turn.newest.values(), default=look.since)
+    with services.db.transaction(shop=shop_id) as session:
+        heard = topic_health.last_heard(session, shop_id, first - SKEW)
+        unheard = [topics for topics, at in turn.newest.items() if not any(heard.get(topic, LONG_AGO) >= at - SKEW for topic in topics)]
+        newly = topic_health.note_findings(session, shop_id, _findings(turn, heard, unheard))
         spoken = topic_health.note_spoken(session, shop_id, look.since, look.platform.can.fallback_mark)
     for topic in newly:
         services.metrics.silent_topics.add(look.platform.name, topic)
@@ -265,19 +232,11 @@ def _compare(services: Services, shop_id: int, look: Look, told: Told) -> list[f
     return unheard
 
 
-def _have_read(services: Services, shop_id: int, unheard: Sequence[frozenset[str]], told: Told) -> None:
-    """Have the records behind these topics read; not checkouts, which are listed under other ids than they are told by."""
-    with services.db.transaction(shop=shop_id) as session:
-        missed = {record for topics in unheard for record in told.records[topics] if record[0] is not Resource.CHECKOUT}
-        if wanted.want(session, shop_id, missed):
-            wake_after_commit(session, Job.REREAD.value, shop_id)
-
-
-def _findings(told: Told, heard: Mapping[str, datetime], unheard: Sequence[frozenset[str]]) -> list[Finding]:
+def _findings(turn: Turn, heard: Mapping[str, datetime], unheard: Sequence[frozenset[str]]) -> list[Finding]:
     silent = frozenset().union(*unheard)
-    topics = frozenset().union(*told.newest)
+    topics = frozenset().union(*turn.newest)
     return [
-        Finding(topic, max(at for among, at in told.newest.items() if topic in among), heard.get(topic), topic in silent)
+        Finding(topic, max(at for among, at in turn.newest.items() if topic in among), heard.get(topic), topic in silent)
         for topic in topics
     ]
 

@@ -138,7 +138,8 @@ def _decide(
     assert order.id is not None
     if grants.decision_of(session, order.id) is not None:
         return True
-    if order.paid_at is None:
+    if order.paid_at is None or order.is_quiet:
+        # What only a sync told of earns nothing; it is looked at once the store itself tells of it.
         return True
     now = app_now(session)
     person = grants.person_of(session, order, now)

@@ -245,7 +245,7 @@ def _apply(session: Session, services: Services, shop: LeasedShop, claimed: Clai
     batch = apply.Batch()
     for answer in answers:
         batch.tell(answer.events)
-    cancelled = apply.save(session, services, shop, batch) if batch.told else 0
+    cancelled = apply.save(session, services, shop, batch, is_quiet=claimed.is_quiet) if batch.told else 0
     if claimed.resource is Resource.DISCOUNT_CODE:
         # Before the codes: whoever decides about offers holds their work first, and codes after it.
         offer_work.note_codes(session, shop.id)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from sync import access, code_watch, erase, listening, sweep
+from sync import access, backfill, code_watch, erase, listening, sweep
 from sync.services import Services
 
 EXPIRE_SECONDS = 5.0
@@ -20,6 +20,7 @@ WEEKLY_SECONDS = 600.0
 LISTEN_SECONDS = 60.0
 PRIVACY_SECONDS = 600.0
 CODES_SECONDS = 60.0
+BACKFILL_SECONDS = 5.0
 
 log = structlog.get_logger()
 
@@ -47,6 +48,7 @@ class Scheduler:
             _Turn(listening.ring, LISTEN_SECONDS),
             _Turn(erase.watch, PRIVACY_SECONDS),
             _Turn(code_watch.look, CODES_SECONDS),
+            _Turn(backfill.begin_due, BACKFILL_SECONDS),
         ]
 
     def run(self) -> None:

@@ -18,6 +18,7 @@ from connector.store import (
     privacy,
     products,
     retention,
+    sync_runs,
     system_mails,
     wanted,
 )
@@ -55,6 +56,7 @@ def _due(session: Session, services: Services) -> list[tuple[Job, int]]:
         *((Job.REREAD, shop) for shop in wanted.shops_with_due(session, SHOPS_PER_SWEEP)),
         *((Job.OFFERS, shop) for shop in offer_work.shops_with_due(session, SHOPS_PER_SWEEP)),
         *((Job.OFFER_CODES, shop) for shop in offer_codes.shops_with_due(session, SHOPS_PER_SWEEP)),
+        *((Job.SYNC, shop) for shop in sync_runs.shops_with_due(session, SHOPS_PER_SWEEP)),
         *((Job.ERASE, shop) for shop in privacy.shops_with_erasures(session, SHOPS_PER_SWEEP)),
     ]
     due += [(Job.ERASE, 0)] if privacy.has_homeless(session) else []
@@ -85,15 +87,17 @@ def expire(services: Services) -> int:
 
 
 def clean(services: Services) -> None:
-    """Make tomorrow's partitions, drop old bodies and mails, prune checkouts that nobody can be reached about."""
+    """Make tomorrow's partitions, drop old bodies, mails and syncs, prune checkouts that nobody can be reached about."""
     with services.db.system_transaction("retention") as session:
         dropped = retention.keep_bodies(session, services.settings.retention_days)
     with services.db.system_transaction("prune unidentified checkouts") as session:
         pruned = checkouts.prune_unidentified(session, 1000)
     with services.db.system_transaction("forget mails of our own") as session:
         mails = retention.forget_mails(session)
-    if dropped or pruned or mails:
-        log.info("retention.done", partitions=dropped, checkouts=pruned, mails=mails)
+    with services.db.system_transaction("forget old syncs") as session:
+        syncs = retention.forget_syncs(session)
+    if dropped or pruned or mails or syncs:
+        log.info("retention.done", partitions=dropped, checkouts=pruned, mails=mails, syncs=syncs)
 
 
 def forget(services: Services) -> int:

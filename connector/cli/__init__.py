@@ -115,6 +115,26 @@ def doctor(
     process.run_code(lambda settings: run(settings, shop, as_json=json))
 
 
+@app.command("resync")
+def resync_shop(
+    shop: Annotated[str, typer.Argument(help="The shop's domain or public id.")],
+    why: Annotated[str, typer.Option(help="Why; kept with the run and in the audit.")],
+    what: Annotated[str, typer.Option(help="all, orders, customers, checkouts, products or codes")] = "all",
+    id: Annotated[str, typer.Option("--id", help="Only the record with this id in the store; say of what.")] = "",
+    since: Annotated[str, typer.Option(help="What changed from this day on, as 2026-11-01, by the shop's calendar.")] = "",
+    until: Annotated[str, typer.Option(help="What changed up to this day, which counts too.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what differs, and change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write at once, without showing what differs first.")] = False,
+) -> None:
+    """Read a shop's records again and mend what differs; 0 if nothing differs in the end, 1 if something does, 2 for wrong usage."""
+    from connector.cli import process
+    from connector.cli.resync import run
+    from connector.rules.resyncing import Asked
+
+    asked = Asked(what, id, since, until)
+    process.run_code(lambda settings: run(settings, shop, asked, why=why, is_dry_run=dry_run, is_sure=yes))
+
+
 @app.command()
 def reseal() -> None:
     """Seal what is kept sealed with the newest key of SEALING_KEY, so that the older ones can be removed."""

@@ -25,7 +25,7 @@ COLOURS = {Verdict.BAD: "red", Verdict.ATTENTION: "yellow", Verdict.GOOD: "green
 
 def run(settings: Settings, name: str, *, as_json: bool) -> int:
     """Examine the shop of that domain or public id now, print and keep what was found; 1 if anything is bad. Raises NotFound, Refused."""
-    with _logs_aside(), with_database(settings) as ready:
+    with logs_aside(), with_database(settings) as ready:
         upgrade(ready)
         with compose(ready) as composition:
             with composition.db.system_transaction("examine a connection on the command line") as session:
@@ -41,7 +41,7 @@ def run(settings: Settings, name: str, *, as_json: bool) -> int:
 
 
 @contextmanager
-def _logs_aside() -> Iterator[None]:
+def logs_aside() -> Iterator[None]:
     """Logs go to the standard error meanwhile: the standard output holds the result and nothing else."""
     before = structlog.get_config()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))

@@ -25,6 +25,7 @@ from sync.schedule import Scheduler
 
 FINISH_SECONDS = 25.0
 SCHEDULER_SECONDS = 10.0
+SWITCH_SECONDS = 0.0005
 console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 
@@ -118,6 +119,9 @@ def background(composition: Composition) -> Iterator[None]:
 @contextmanager
 def working(composition: Composition) -> Iterator[None]:
     """Worker threads."""
+    # A thread that waits for a store wants the interpreter for microseconds now and then, and one that writes for long: with the usual
+    # 5 ms for each turn, pages that are read while others are written come a fifth later.
+    sys.setswitchinterval(SWITCH_SECONDS)
     worker = composition.bell.worker(composition.settings.worker_threads)
     worker.start()
     try:

@@ -113,12 +113,14 @@ def last_activity(versions: Sequence[Version], clock: ActivityClock) -> datetime
     return latest
 
 
-def standing(*, last_activity_at: datetime, has_lines: bool, is_over: bool, is_cart: bool, threshold_minutes: int) -> Standing:
+def standing(
+    *, last_activity_at: datetime, has_lines: bool, is_over: bool, is_cart: bool, threshold_minutes: int, is_quiet: bool = False
+) -> Standing:
     """
     When an open checkout becomes abandoned, or why it does not.
 
     `is_over`: completed, converted by an order, closed or deleted. An emptied checkout is nothing to come back to. A cart
-    that never reached the checkout page does not count (SQ-04).
+    that never reached the checkout page does not count (SQ-04). `is_quiet`: only a sync told what is in it; no sync begins anything.
     """
     if is_over:
         return Standing(None, "over")
@@ -126,4 +128,6 @@ def standing(*, last_activity_at: datetime, has_lines: bool, is_over: bool, is_c
         return Standing(None, "emptied")
     if is_cart:
         return Standing(None, "not_at_checkout")
+    if is_quiet:
+        return Standing(None, "learned_by_sync")
     return Standing(last_activity_at + timedelta(minutes=threshold_minutes))

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     """Why something was done, is waiting, or was not done."""
 
     WAITING = "waiting"
+    LEARNED_BY_SYNC = "learned_by_sync"
     NOT_IDENTIFIED = "not_identified"
     NOT_AT_CHECKOUT = "not_at_checkout"
     EMPTIED = "emptied"
@@ -62,7 +63,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutFacts:
-    """A checkout as the rules see it at one instant. `email` is normalised; `is_converted`: an order of this person exists."""
+    """
+    A checkout as the rules see it at one instant. `email` is normalised; `is_converted`: an order of this person exists.
+
+    `is_quiet`: only a sync told of it as it is; no sync begins anything.
+    """
 
     email: str | None
     has_lines: bool
@@ -72,6 +77,7 @@ class CheckoutFacts:
     last_activity_at: datetime
     abandoned_at: datetime | None
     recovery_url: str | None
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +106,16 @@ def decide_enrollment(checkout: CheckoutFacts, automation: AutomationFacts, shop
     """
     Whether an abandoned checkout enters an automation (SQ-02, SQ-04, SQ-06, SQ-13, SW-10, AC-05).
 
-    GO: due at abandoned_at + wait. WAIT: not abandoned yet. STOP: with the first reason that holds.
+    GO: due at abandoned_at + wait. WAIT: not abandoned yet. STOP: with the first reason that holds. What was abandoned before a sync
+    told of it goes on.
     """
     if checkout.email is None:
         return Verdict(Outcome.STOP, Reason.NOT_IDENTIFIED)
     stop = _reason_to_stop(checkout, automation, shop, is_suppressed=is_suppressed)
     if stop is not None:
         return Verdict(Outcome.STOP, stop)
+    if checkout.abandoned_at is None and checkout.is_quiet:
+        return Verdict(Outcome.STOP, Reason.LEARNED_BY_SYNC)
     if checkout.abandoned_at is None:
         return Verdict(Outcome.WAIT, Reason.WAITING, checkout.last_activity_at + timedelta(minutes=shop.threshold_minutes))
     if automation.activated_at is None or checkout.abandoned_at < automation.activated_at:

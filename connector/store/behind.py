@@ -1,6 +1,6 @@
-"""Which records of a store we keep in an older version than it has, or not at all."""
+"""Which records of a store we keep in an older version than it has, or not at all; and of which we heard."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from connector.canonical import Resource
@@ -14,7 +14,7 @@ def behind(session: Session, shop_id: int, versions: Iterable[tuple[Resource, st
     """
     Those of these records (kind, platform id, the store's version) of which we know less.
 
-    A product that no line named is nothing to us, and codes are looked at by themselves: neither is ever among them.
+    A product that no line named was nothing to us, and codes have no version that tells: neither is ever among them.
     """
     asked: dict[Resource, dict[str, datetime]] = {}
     for kind, platform_id, version in versions:
@@ -30,6 +30,16 @@ def behind(session: Session, shop_id: int, versions: Iterable[tuple[Resource, st
     return found
 
 
+def heard_of(session: Session, shop_id: int, kind: Resource, platform_ids: Collection[str]) -> set[str]:
+    """Those of these records that are to be read again, since something told of them."""
+    values = {"shop": shop_id, "resource": kind.value, "ids": sorted(platform_ids)}
+    return {row[0] for row in run(session, _HEARD_OF, values)} if platform_ids else set()
+
+
+_HEARD_OF = """
+    select platform_id from wanted_reads
+    where shop_id = %(shop)s and resource = %(resource)s and platform_id = any(%(ids)s) and reason is null and not is_quiet
+"""
 _BEHIND = """
     select k.platform_id from json_to_recordset(cast(%(rows)s as json)) k (platform_id text, at timestamptz)
     {join} join lateral (

@@ -29,6 +29,7 @@ class Standings:
 class Kept(NamedTuple):
     """
     A kept checkout, not locked. `is_over`: by an order, by the platform's word, or removed. `lines_digest`: of its lines.
+    `is_quiet`: only a sync told of it as it is.
     """
 
     id: int
@@ -37,6 +38,7 @@ class Kept(NamedTuple):
     is_abandoned: bool
     line_count: int
     lines_digest: str | None
+    is_quiet: bool
 
 
 class State(NamedTuple):
@@ -52,6 +54,7 @@ class State(NamedTuple):
     closed_at: datetime | None
     deleted_at: datetime | None
     line_count: int
+    is_quiet: bool
 
 
 class Terms(Protocol):
@@ -79,7 +82,13 @@ def find_kept(session: Session, shop_id: int, keys: Iterable[Key]) -> dict[Key, 
 
 
 def expect_due(
-    checkout: Checkout, kept: Kept | None, completed_at: datetime | None, last_activity_at: datetime, threshold_minutes: int
+    checkout: Checkout,
+    kept: Kept | None,
+    completed_at: datetime | None,
+    last_activity_at: datetime,
+    threshold_minutes: int,
+    *,
+    is_quiet: bool = False,
 ) -> datetime | None:
     """When a checkout falls due if no order and no removal says otherwise; `settle` looks at those too."""
     if kept and kept.is_abandoned:
@@ -90,6 +99,7 @@ def expect_due(
         is_over=bool(completed_at or checkout.closed_at or (kept and kept.is_over)),
         is_cart=checkout.stage is Stage.CART,
         threshold_minutes=threshold_minutes,
+        is_quiet=is_quiet,
     ).due_at
 
 
@@ -100,12 +110,15 @@ def matching_checkouts(session: Session, shop_id: int, order_ids: Sequence[int])
     return [row[0] for row in run(session, _MATCHING, {"shop": shop_id, "orders": as_array(order_ids)})]
 
 
-def settle(session: Session, shop: Terms, checkout_ids: Iterable[int], touched: Mapping[int, Touched] | None = None) -> Standings:
+def settle(
+    session: Session, shop: Terms, checkout_ids: Iterable[int], touched: Mapping[int, Touched] | None = None, *, is_quiet: bool = False
+) -> Standings:
     """
     Recompute what is derived: T0, the converting order, the due time. A function of the rows alone, so the order of deliveries
     does not matter. Locks the checkouts in id order; a claim of one of their messages waits.
 
-    `touched`: what is known for sure of some of them, since they were written just now.
+    `touched`: what is known for sure of some of them, since they were written just now. `is_quiet`: by a sync, which may find a
+    conversion where there was none, and changes no other.
     """
     ids = sorted(checkout_ids)
     if not ids:
@@ -120,7 +133,7 @@ def settle(session: Session, shop: Terms, checkout_ids: Iterable[int], touched: 
     known |= {checkout_id: history.last_activity(clock) for checkout_id, history in histories.items()}
     derived = [_derive(shop, row, known.get(row.id, row.last_activity_at), row.converted_at) for row in rows]
     _write_derived(session, [new for row, new in zip(rows, derived, strict=True) if new != (row.id, row.last_activity_at, row.due_at)])
-    changed = _settle_conversion(session, shop, ids)
+    changed = _settle_conversion(session, shop, ids, is_quiet=is_quiet)
     converted_at = {row.id: changed.get(row.id, row.converted_at) for row in rows}
     due_anew = [(row, new) for row, new in zip(rows, derived, strict=True) if row.id in changed]
     _write_derived(session, [_derive(shop, row, new.last_activity_at, changed[row.id]) for row, new in due_anew])
@@ -145,6 +158,7 @@ def _derive(shop: Terms, row: State, last_activity_at: datetime, converted_at: d
         is_over=bool(converted_at or row.completed_at or row.closed_at or row.deleted_at),
         is_cart=row.stage == Stage.CART,
         threshold_minutes=shop.threshold_minutes,
+        is_quiet=row.is_quiet,
     )
     return _Derived(row.id, last_activity_at, None if row.abandoned_at else state.due_at)
 
@@ -155,14 +169,15 @@ def _write_derived(session: Session, derived: Sequence[_Derived]) -> None:
         run(session, _WRITE_DERIVED, {"rows": rows, "ids": as_array(one.id for one in derived)})
 
 
-def _settle_conversion(session: Session, shop: Terms, ids: list[int]) -> dict[int, datetime | None]:
+def _settle_conversion(session: Session, shop: Terms, ids: list[int], *, is_quiet: bool) -> dict[int, datetime | None]:
     """
     Tokens are certain and come first; of equals the earliest order counts. Returns the conversions that changed, by checkout.
 
     A newer version of the order or of the checkout may name another person: then there was no conversion after all. One whose
-    order we no longer keep stays.
+    order we no longer keep stays. So does one of which only a sync says something else, unless a better order comes.
     """
-    rows = run(session, _CONVERT, {"shop": shop.id, "ids": as_array(ids), "window": RECOVERY_WINDOW})
+    values = {"shop": shop.id, "ids": as_array(ids), "window": RECOVERY_WINDOW, "is_quiet": is_quiet}
+    rows = run(session, _CONVERT, values)
     return {row[0]: row[1] for row in rows}
 
 
@@ -207,6 +222,7 @@ def facts_of(row: Any) -> CheckoutFacts:
         last_activity_at=row.last_activity_at,
         abandoned_at=row.abandoned_at,
         recovery_url=row.recovery_url,
+        is_quiet=row.is_quiet,
     )
 
 
@@ -226,7 +242,7 @@ def prune_unidentified(session: Session, limit: int) -> int:
 _KEPT = """
     select c.stage, c.platform_id, c.id, c.public_id,
            c.converted_at is not null or c.completed_at is not null or c.deleted_at is not null, c.abandoned_at is not null,
-           c.line_count, c.lines_digest
+           c.line_count, c.lines_digest, c.is_quiet
     from json_to_recordset(cast(%(keys)s as json)) k (stage text, platform_id text)
     cross join lateral (
         select * from checkouts where shop_id = %(shop)s and stage = k.stage and platform_id = k.platform_id limit 1
@@ -254,16 +270,29 @@ _PERSON = (
 )
 _IN_TIME = "o.placed_at between c.created_at and c.last_activity_at + %(window)s"
 _WAYS = (*_TOKENS, *((3, "person", f"{word} and {_IN_TIME}") for word in _PERSON))
+# An order that only a sync told of takes nobody's place, and a sync gives nobody's place away: whatever was converted before stays
+# as it was, as long as nobody but a sync says otherwise of the checkout or its order, or a better order comes.
+_KEPT_ORDER = """
+        (select o.id order_id, c.converted_at placed_at, o.platform_id,
+                case c.converted_by when 'checkout_token' then 1 when 'cart_token' then 2 else 3 end strength, c.converted_by by
+         from orders o where o.id = c.converted_order_id and (%(is_quiet)s or c.is_quiet or o.is_quiet))
+"""
 _CANDIDATES = " union all ".join(
-    f"""
+    [_KEPT_ORDER]
+    + [
+        f"""
         (select o.id order_id, o.placed_at, o.platform_id, {strength} strength, '{by}' by from orders o
-         where o.shop_id = %(shop)s and {condition} order by o.placed_at, o.platform_id limit 1)
+         where o.shop_id = %(shop)s and {condition}
+           and (c.converted_at is null or not (o.is_quiet or %(is_quiet)s))
+         order by o.placed_at, o.platform_id limit 1)
     """
-    for strength, by, condition in _WAYS
+        for strength, by, condition in _WAYS
+    ]
 )
 _CONVERT = f"""
     with c as materialized (
-        select id, token, cart_token, customer_platform_id, email_norm, phone_e164, checkout_phone_e164, created_at, last_activity_at
+        select id, token, cart_token, customer_platform_id, email_norm, phone_e164, checkout_phone_e164, created_at, last_activity_at,
+               is_quiet, converted_order_id, converted_at, converted_by
         from checkouts where id = any(cast(%(ids)s as bigint[]))
     ),
     chosen as (

@@ -174,6 +174,11 @@ def is_passing(error: Exception) -> bool:
     return isinstance(error, OperationalError) if state is None else state.startswith(PASSING_STATES)
 
 
+def is_refusal(error: Exception) -> bool:
+    """True if the database, or what makes rows for it, did not take a value: the record's fault, and nobody else's."""
+    return isinstance(error, ValueError) or (isinstance(error, DBAPIError) and not is_passing(error))
+
+
 _SCOPE = (
     "select set_config('role', %(role)s, true), set_config('app.shop_id', %(shop)s, true), set_config('app.account_id', %(account)s, true)"
 )

@@ -101,6 +101,12 @@ _TABLES = tuple(
         ("wanted_reads", _all("wanted_reads")),
         ("customer_merges", _all("customer_merges")),
         ("topic_health", _all("topic_health")),
+        ("sync_differences", _some("sync_differences")),
+        ("sync_runs", _some("sync_runs")),
+        ("sync_seen", _all("sync_seen")),
+        ("sync_marks", _all("sync_marks")),
+        ("quarantined_records", _all("quarantined_records")),
+        ("gap_reports", _some("gap_reports")),
         ("notices", _some("notices")),
     )
 )

@@ -81,7 +81,10 @@ def settle_standing(session: Session, order: OrderRow, now: datetime) -> None:
         grant_mails.cancel(session, [grant.id], reason.value)
         offer_codes.withdraw(session, grant.id)
     elif reason is None and state is GrantState.SUSPENDED and grant.reason in _OF_ORDER:
-        _restore(session, grant, now)
+        _restore(session, grant, order, now)
+    elif reason is None and state is GrantState.LIVE and not order.is_quiet:
+        # Restored by a sync, perhaps, which sends no mail; now the store itself says that the order stands.
+        grant_mails.requeue(session, grant.id)
     elif reason is not None and state is GrantState.SUSPENDED and grant.reason != reason.value:
         grants.set_state(session, grant, GrantState.SUSPENDED, reason)
 
@@ -111,7 +114,7 @@ def _ended(session: Session, ids: Sequence[int]) -> list[int]:
     return list(ids)
 
 
-def _restore(session: Session, grant: GrantRow, now: datetime) -> None:
+def _restore(session: Session, grant: GrantRow, order: OrderRow, now: datetime) -> None:
     assert grant.id is not None
     if grant.ends_at is not None and grant.ends_at <= now:
         grants.set_state(session, grant, GrantState.ENDED, GrantReason.EXPIRED)
@@ -120,7 +123,8 @@ def _restore(session: Session, grant: GrantRow, now: datetime) -> None:
     else:
         grants.set_state(session, grant, GrantState.LIVE if grant.code is not None else GrantState.PREPARING)
         offer_codes.restore(session, grant.id)
-        grant_mails.requeue(session, grant.id)
+        if not order.is_quiet:  # No sync sends a mail.
+            grant_mails.requeue(session, grant.id)
 
 
 _USE = text("""

@@ -25,6 +25,7 @@ class ListedState(StrEnum):
     ABANDONED = "abandoned"
     CART = "cart"
     EMPTIED = "emptied"
+    IMPORTED = "imported"
     WAITING = "waiting"
 
 
@@ -144,6 +145,7 @@ _STATE = """case
     when c.abandoned_at is not null then 'abandoned'
     when c.stage = 'cart' then 'cart'
     when c.line_count = 0 then 'emptied'
+    when c.is_quiet then 'imported'
     else 'waiting' end"""
 # What is shown beside the checkouts is looked up for those of this page only, and whether a cart has its checkout cart by cart: of an
 # `exists` the planner may make a list of all checkouts that there are.
@@ -151,7 +153,7 @@ _LIST = f"""
     with page as materialized (
         select c.id, c.public_id, c.stage, c.number, c.platform_id, c.email, c.email_norm, c.first_name, c.last_name, c.currency,
                c.total, c.line_count, c.recovery_url, c.created_at, c.last_activity_at, c.abandoned_at, c.converted_at,
-               c.completed_at, c.closed_at, c.deleted_at, {_STATE} as state
+               c.completed_at, c.closed_at, c.deleted_at, c.is_quiet, {_STATE} as state
         from checkouts c
         where c.shop_id = :shop and {{conditions}}
           and (c.stage <> 'cart' or c.cart_token is null or (

@@ -64,6 +64,15 @@ def tell(
     return True
 
 
+def retell(session: Session, account_id: int, cause: Cause, cause_key: str, detail: str) -> None:
+    """More is known of an open cause: nobody is told again."""
+    statement = text("""
+        update notices set detail = :detail
+        where account_id = :account and cause = :cause and cause_key = :key and settled_at is null and detail is distinct from :detail
+    """)
+    session.execute(statement, {"account": account_id, "cause": cause.value, "key": cause_key, "detail": detail})
+
+
 def settle(session: Session, account_id: int, cause: Cause, cause_key: str) -> bool:
     """The cause is gone; true if it was open. If it comes again owners are told again."""
     statement = text("""

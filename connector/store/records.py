@@ -15,7 +15,7 @@ from connector.rules.precedence import Rank, rank
 from connector.store.checkouts import Kept, State, Terms, Touched, expect_due, find_kept
 from connector.store.db import Session, run
 from connector.store.ids import public_id
-from connector.store.upserts import Key, Written, as_json, lower_instants, place_children, upsert_newest
+from connector.store.upserts import Key, Written, add_children, as_json, lower_instants, place_children, upsert_newest
 from connector.store.versions import History, load_histories, save_versions
 
 R = TypeVar("R", Checkout, Order, Customer)
@@ -23,12 +23,39 @@ CHECKOUT_KEY = ("stage", "platform_id")
 RECORD_KEY = ("platform_id",)
 ORDER_INSTANTS = ("placed_at", "paid_at")
 _DISPUTES = """
-    update orders o set is_disputed = r.is_disputed, disputed_at = r.disputed_at
+    update orders o set is_disputed = r.is_disputed, disputed_at = r.disputed_at,
+        is_quiet = o.is_quiet or (%(is_quiet)s and o.is_disputed <> r.is_disputed
+            and not exists (select 1 from orders_to_judge j where j.order_id = o.id))
     from json_populate_recordset(null::orders, cast(%(rows)s as json)) r
     where o.shop_id = %(shop)s and o.platform_id = r.platform_id
       and o.platform_id = any(array(select json_array_elements_text(cast(%(ids)s as json))))
       and (o.disputed_at is null or o.disputed_at < r.disputed_at)
     returning o.id
+"""
+# Shopify tells a customer's language where it is asked, and in no webhook: that takes it back from nobody.
+_TOLD_ONCE = (("language", "coalesce(excluded.language, customers.language)"),)
+# What a sync tells makes a kept checkout quiet if it is a newer version; or another content at the same instant that could begin
+# something which had not begun: what waits already goes on waiting.
+_QUIETER_CHECKOUT = """
+    checkouts.is_quiet or excluded.source_version > checkouts.source_version
+    or (excluded.source_digest <> checkouts.source_digest
+        and (checkouts.due_at is null or excluded.email_norm is distinct from checkouts.email_norm))
+"""
+# The same of an order, whatever its instant; but one that the store itself told to be good, and that offers have yet to look at,
+# must not miss what it earned.
+_QUIETER_ORDER = """
+    orders.is_quiet or (
+        excluded.source_digest <> orders.source_digest
+        and not (orders.paid_at is not null and orders.payment_state in ('paid', 'partially_refunded') and orders.cancelled_at is null
+                 and exists (select 1 from orders_to_judge j where j.order_id = orders.id))
+    )
+"""
+_WAKE_UP = """
+    update {table} t set is_quiet = false
+    from json_populate_recordset(null::{table}, cast(%(rows)s as json)) r
+    where t.shop_id = %(shop)s and t.platform_id = r.platform_id and t.is_quiet and t.source_version <= r.source_version
+      and t.platform_id = any(array(select json_array_elements_text(cast(%(ids)s as json))))
+    returning t.id
 """
 
 
@@ -41,10 +68,11 @@ class Ranked:
     rank: Rank
 
 
-def save_checkouts(session: Session, shop: Terms, checkouts: Sequence[Checkout]) -> dict[int, Touched]:
+def save_checkouts(session: Session, shop: Terms, checkouts: Sequence[Checkout], *, is_quiet: bool = False) -> dict[int, Touched]:
     """
     Write checkouts, their lines and all their versions. The caller holds the shop's inbox, so that nobody else does.
 
+    `is_quiet`: a sync tells of them. Until the store itself tells the same or something newer, they begin nothing.
     Returns every checkout whose rows may have changed, by id. Each row is written once, with what `settle` will find unless
     an order or a removal says otherwise. Rows are written in the order of their ids, as others lock them.
     """
@@ -61,11 +89,14 @@ def save_checkouts(session: Session, shop: Terms, checkouts: Sequence[Checkout])
         histories[one.key].add(one.rank, one.record)
     active = {key: history.last_activity(clock) for key, history in histories.items()}
     in_order = [*kept, *(key for key in chosen if key not in kept)]
-    rows = [_checkout_row(chosen[key], kept.get(key), completed[key], active[key], shop.threshold_minutes) for key in in_order]
-    written = upsert_newest(
-        session, shop_id, "checkouts", rows, CHECKOUT_KEY, keep=("public_id",), least=("completed_at",), tell=State._fields
-    )
+    rows = [
+        _checkout_row(chosen[key], kept.get(key), completed[key], active[key], shop.threshold_minutes, is_quiet=is_quiet)
+        for key in in_order
+    ]
+    written = _write_checkouts(session, shop_id, rows, is_quiet=is_quiet)
     unchanged = [key for key in chosen if key not in written]
+    if not is_quiet:
+        _wake_up(session, shop_id, "checkouts", [chosen[key] for key in unchanged if key in kept and kept[key].is_quiet])
     lower_instants(
         session, shop_id, "checkouts", _instants(unchanged, CHECKOUT_KEY, "completed_at", completed), CHECKOUT_KEY, "completed_at"
     )
@@ -79,6 +110,20 @@ def save_checkouts(session: Session, shop: Terms, checkouts: Sequence[Checkout])
         checkout_id: Touched(active[key] if key in trusted else None, State._make(written[key].told) if key in written else None)
         for key, checkout_id in ids.items()
     }
+
+
+def _write_checkouts(session: Session, shop_id: int, rows: Sequence[Mapping[str, Any]], *, is_quiet: bool) -> dict[Key, Written]:
+    return upsert_newest(
+        session,
+        shop_id,
+        "checkouts",
+        rows,
+        CHECKOUT_KEY,
+        keep=("public_id",),
+        least=("completed_at",),
+        computed=(("is_quiet", _QUIETER_CHECKOUT),) if is_quiet else (),
+        tell=State._fields,
+    )
 
 
 def _place_lines(
@@ -97,30 +142,64 @@ def _place_lines(
     place_children(session, shop_id, "checkout_lines", "checkout_id", counts, _line_rows("checkout_id", lines_of))
 
 
-def save_orders(session: Session, shop_id: int, orders: Sequence[Order]) -> list[int]:
-    """Write orders and their lines; return the ids of those whose rows changed."""
+def save_orders(session: Session, shop_id: int, orders: Sequence[Order], *, is_quiet: bool = False) -> list[int]:
+    """
+    Write orders and their lines; return the ids of those whose rows changed.
+
+    `is_quiet`: a sync tells of them. An order that only a sync told of as it is earns nothing, until the store itself tells of it; and
+    what a sync tells of a version that is over changes nothing.
+    """
     ranked = _ranked(orders)
     chosen, instants = _newest(ranked), {column: _earliest(ranked, column) for column in ORDER_INSTANTS}
-    rows = [_order_row(one, *(told[key] for told in instants.values())) for key, one in chosen.items()]
-    written = upsert_newest(session, shop_id, "orders", rows, RECORD_KEY, keep=("public_id",), least=ORDER_INSTANTS)
+    rows = [_order_row(one, *(told[key] for told in instants.values()), is_quiet=is_quiet) for key, one in chosen.items()]
+    written = upsert_newest(
+        session,
+        shop_id,
+        "orders",
+        rows,
+        RECORD_KEY,
+        keep=("public_id",),
+        least=ORDER_INSTANTS,
+        computed=(("is_quiet", _QUIETER_ORDER),) if is_quiet else (),
+    )
     lines = {row.id: chosen[key].record.lines for key, row in written.items()}
     counts = {row.id: len(lines[row.id]) for row in written.values() if not row.is_new}
-    place_children(session, shop_id, "order_lines", "order_id", counts, _line_rows("order_id", lines))
+    add_children(session, shop_id, "order_lines", _line_rows("order_id", {one: lines[one] for one in lines.keys() - counts.keys()}))
+    place_children(session, shop_id, "order_lines", "order_id", counts, _line_rows("order_id", {one: lines[one] for one in counts}))
+    if is_quiet:
+        return sorted(lines)
     unchanged = [key for key in chosen if key not in written]
     lowered: set[int] = set()
     for column, told in instants.items():
         earlier = _instants(unchanged, RECORD_KEY, column, told)
         lowered.update(lower_instants(session, shop_id, "orders", earlier, RECORD_KEY, column))
-    return sorted({*lines, *lowered})
+    woken = _wake_up(session, shop_id, "orders", [chosen[key] for key in unchanged])
+    return sorted({*lines, *lowered, *woken})
 
 
-def save_disputes(session: Session, shop_id: int, disputes: Sequence[DisputeChanged]) -> list[int]:
-    """Write whether payments are disputed, the newest word of each order; return the ids of the orders of which that changed."""
+def _wake_up(session: Session, shop_id: int, table: str, told: Sequence[Ranked]) -> list[int]:
+    """What only a sync had told, and the store itself tells now, as it is kept or newer; returns the ids of those that were quiet."""
+    rows = [{"platform_id": one.record.platform_id, "source_version": one.rank.version} for one in told]
+    if not rows:
+        return []
+    values = {"shop": shop_id, "rows": as_json(rows), "ids": as_json([one.record.platform_id for one in told])}
+    return [row[0] for row in run(session, _WAKE_UP.format(table=table), values)]
+
+
+def save_disputes(session: Session, shop_id: int, disputes: Sequence[DisputeChanged], *, is_quiet: bool = False) -> list[int]:
+    """
+    Write whether payments are disputed, the newest word of each order; return the ids of the orders of which that changed.
+
+    `is_quiet`: a sync tells it; what such an order earned may come back, and sends nothing.
+    """
     newest = {one.order_id: one for one in sorted(disputes, key=lambda one: one.at)}
     rows = [{"platform_id": one.order_id, "is_disputed": one.is_disputed, "disputed_at": one.at} for one in newest.values()]
     if not rows:
         return []
-    return [row[0] for row in run(session, _DISPUTES, {"shop": shop_id, "rows": as_json(rows), "ids": as_json(list(newest))})]
+    return [
+        row[0]
+        for row in run(session, _DISPUTES, {"shop": shop_id, "rows": as_json(rows), "ids": as_json(list(newest)), "is_quiet": is_quiet})
+    ]
 
 
 def save_customers(
@@ -128,7 +207,8 @@ def save_customers(
 ) -> list[int]:
     """Write customers, pointing at the Contact of their e-mail if `contact_ids` names it; return the ids of those whose rows changed."""
     rows = [_customer_row(one, contact_ids or {}) for one in _newest(_ranked(customers)).values()]
-    return [row.id for row in upsert_newest(session, shop_id, "customers", rows, RECORD_KEY, keep=("public_id",)).values()]
+    written = upsert_newest(session, shop_id, "customers", rows, RECORD_KEY, keep=("public_id",), computed=_TOLD_ONCE)
+    return [row.id for row in written.values()]
 
 
 def _phone(prefix: str, phone: Phone | None) -> dict[str, str | None]:
@@ -195,7 +275,13 @@ def _common(record: Checkout | Order) -> dict[str, Any]:
 
 
 def _checkout_row(
-    ranked: Ranked, kept: Kept | None, completed_at: datetime | None, last_activity_at: datetime, threshold_minutes: int
+    ranked: Ranked,
+    kept: Kept | None,
+    completed_at: datetime | None,
+    last_activity_at: datetime,
+    threshold_minutes: int,
+    *,
+    is_quiet: bool,
 ) -> dict[str, Any]:
     checkout: Checkout = ranked.record
     return {
@@ -212,14 +298,15 @@ def _checkout_row(
         "completed_at": completed_at,
         "closed_at": checkout.closed_at,
         "last_activity_at": last_activity_at,
-        "due_at": expect_due(checkout, kept, completed_at, last_activity_at, threshold_minutes),
+        "due_at": expect_due(checkout, kept, completed_at, last_activity_at, threshold_minutes, is_quiet=is_quiet),
+        "is_quiet": is_quiet,
         "line_count": len(checkout.lines),
         "lines_digest": _lines_digest(checkout.lines),
         **_version(ranked.rank),
     }
 
 
-def _order_row(ranked: Ranked, placed_at: datetime | None, paid_at: datetime | None) -> dict[str, Any]:
+def _order_row(ranked: Ranked, placed_at: datetime | None, paid_at: datetime | None, *, is_quiet: bool) -> dict[str, Any]:
     order: Order = ranked.record
     return {
         "public_id": public_id("ord"),
@@ -232,6 +319,7 @@ def _order_row(ranked: Ranked, placed_at: datetime | None, paid_at: datetime | N
         "paid_at": paid_at,
         "refunded_total": order.refunded_total,
         "cancelled_at": order.cancelled_at,
+        "is_quiet": is_quiet,
         **_version(ranked.rank),
     }
 

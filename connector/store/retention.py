@@ -54,6 +54,24 @@ select id from gone
 """)
 
 
+def forget_syncs(session: Session, limit: int = BATCH) -> int:
+    """
+    Delete what differed in syncs two weeks ago (it holds what people wrote), runs of 90 days ago with their slices, and reports of
+    outages of over a year ago. Needs a system transaction. Returns how many rows went.
+    """
+    return sum(len(session.execute(statement, {"limit": limit}).all()) for statement in _FORGET_SYNCS)
+
+
+_FORGET_SYNCS = tuple(
+    text(f"delete from {table} where id = any(array(select id from {table} where {condition} order by id limit :limit)) returning 1")
+    for table, condition in (
+        ("sync_differences", "at < app_now() - interval '14 days'"),
+        ("sync_runs", "finished_at < app_now() - interval '90 days'"),
+        ("gap_reports", "created_at < app_now() - interval '400 days'"),
+    )
+)
+
+
 def forget_mails(session: Session, limit: int = BATCH) -> int:
     """Delete mails of our own that were settled a month ago; they have been empty since then. Returns how many went."""
     statement = text("""

@@ -13,7 +13,7 @@ class WantedReadRow(SQLModel, table=True):
     """
     A record that must be read from the store again: something of it changed, and what came does not say all.
 
-    `wanted_at` moves when it is wanted again; a read settles only what was wanted before it began.
+    `wanted_at` moves when it is wanted again; a read settles only what was wanted before it began. `is_quiet`: only a sync wants it.
     """
 
     __tablename__ = "wanted_reads"
@@ -25,6 +25,7 @@ class WantedReadRow(SQLModel, table=True):
     due_at: datetime
     attempts: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
     reason: str | None = None
+    is_quiet: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
 
 
 class TopicHealthRow(SQLModel, table=True):

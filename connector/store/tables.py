@@ -203,7 +203,7 @@ class CheckoutRow(SQLModel, table=True):
 
     `lines_digest` tells whether the lines of a newer version are other ones, without reading them. From `last_activity_at` on the
     columns are derived from all versions and orders seen, and so do not depend on the order of deliveries; `abandoned_at` is
-    written once, when the clock ran out.
+    written once, when the clock ran out. `is_quiet`: what it is now only a sync told, so nothing begins because of it.
     """
 
     __tablename__ = "checkouts"
@@ -262,6 +262,7 @@ class CheckoutRow(SQLModel, table=True):
     source_digest: str
     line_count: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
     lines_digest: str | None = None
+    is_quiet: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
     last_activity_at: datetime | None = None
     due_at: datetime | None = None
     abandoned_at: datetime | None = None
@@ -311,7 +312,8 @@ class OrderRow(SQLModel, table=True):
     """
     A placed purchase; `placed_at` and `paid_at` are the earliest that any version told.
 
-    `is_disputed`: a chargeback is open or lost, as somebody said who knew at `disputed_at`.
+    `is_disputed`: a chargeback is open or lost, as somebody said who knew at `disputed_at`. `is_quiet`: only a sync ever told of it, so
+    nothing is given for it.
     """
 
     __tablename__ = "orders"
@@ -363,6 +365,7 @@ class OrderRow(SQLModel, table=True):
     source_triggered_at: datetime
     source_progress: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False))
     source_digest: str
+    is_quiet: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
 
 
 class OrderLineRow(SQLModel, table=True):

@@ -52,6 +52,13 @@ def last_heard(session: Session, shop_id: int, since: datetime) -> dict[str, dat
     return {row[0]: row[1] for row in session.execute(statement, {"shop": shop_id, "since": since})}
 
 
+def has_waiting(session: Session, shop_id: int, before: datetime) -> bool:
+    """Whether a delivery that came before this instant was not applied yet: nobody can say that what it tells was not told."""
+    statement = text("select received_at from deliveries where shop_id = :shop and state = 'pending' order by id limit 1")
+    oldest: datetime | None = session.execute(statement, {"shop": shop_id}).scalar()
+    return oldest is not None and oldest < before
+
+
 def note_findings(session: Session, shop_id: int, findings: Sequence[Finding]) -> list[str]:
     """Write down what a look found; returns the topics that were not silent before."""
     newly = []

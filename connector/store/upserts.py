@@ -39,17 +39,19 @@ def upsert_newest(
     *,
     keep: tuple[str, ...] = (),
     least: tuple[str, ...] = (),
+    computed: tuple[tuple[str, str], ...] = (),
     tell: tuple[str, ...] = (),
 ) -> dict[Key, Written]:
     """
     Insert rows or replace older versions of them, in their order; return those written, by key.
 
     `rows`: dicts with the same columns, at most one per `key`; the shop is added to both. `keep`: columns that only an insert
-    sets. `least`: instants of which the earliest ever told counts. `tell`: columns to return as they are now.
+    sets. `least`: instants of which the earliest ever told counts. `computed`: columns with what an update makes of them, in terms of
+    the kept row, named as its table, and of the new one, `excluded`. `tell`: columns to return as they are now.
     """
     if not rows:
         return {}
-    statement = _upsert(table, tuple(rows[0]), key, keep, least, tell)
+    statement = _upsert(table, tuple(rows[0]), key, keep, least, computed, tell)
     written = run(session, statement, {"shop": shop_id, "rows": as_json(rows)})
     own = 2 + len(key)
     return {row[2:own]: Written(row[0], row[1], row[own:]) for row in written}
@@ -90,6 +92,18 @@ def place_children(session: Session, shop_id: int, table: str, parent: str, coun
         run(session, _merge_children(table, parent, tuple(rows[0])), values)
 
 
+def add_children(session: Session, shop_id: int, table: str, rows: Sequence[Fields]) -> None:
+    """Insert the rows of parents that have none yet: a third of what placing them costs."""
+    if not rows:
+        return
+    columns = ", ".join(rows[0])
+    statement = f"""
+        insert into {table} (shop_id, {columns})
+        select %(shop)s, {columns} from json_populate_recordset(null::{table}, cast(%(rows)s as json))
+    """
+    run(session, statement, {"shop": shop_id, "rows": as_json(rows)})
+
+
 def insert_new(session: Session, table: str, rows: Sequence[Fields]) -> None:
     """Insert rows that are not there yet; leave those that are."""
     if not rows:
@@ -114,10 +128,17 @@ def as_json(rows: Sequence[Fields] | Sequence[str]) -> str:
 
 @cache
 def _upsert(
-    table: str, columns: tuple[str, ...], key: tuple[str, ...], keep: tuple[str, ...], least: tuple[str, ...], tell: tuple[str, ...]
+    table: str,
+    columns: tuple[str, ...],
+    key: tuple[str, ...],
+    keep: tuple[str, ...],
+    least: tuple[str, ...],
+    computed: tuple[tuple[str, str], ...],
+    tell: tuple[str, ...],
 ) -> str:
     settable = [c for c in columns if c not in key and c not in keep]
-    sets = ", ".join(f"{c} = least({table}.{c}, excluded.{c})" if c in least else f"{c} = excluded.{c}" for c in settable)
+    merged = {c: f"least({table}.{c}, excluded.{c})" for c in least} | dict(computed)
+    sets = ", ".join(f"{c} = {merged.get(c, f'excluded.{c}')}" for c in settable)
     ours, theirs = (", ".join(f"{side}.{c}" for c in VERSION) for side in (table, "excluded"))
     return f"""
         insert into {table} (shop_id, {", ".join(columns)})

@@ -20,30 +20,38 @@ LONGEST_WAIT_SECONDS = 3600
 
 
 class Claimed(NamedTuple):
-    """Records of one kind that are to be read now: their ids, how often each was tried before, and since when they are read."""
+    """
+    Records of one kind that are to be read now: their ids, how often each was tried before, and since when they are read.
+
+    `is_quiet`: only a sync wants them, so nothing begins because of what they say.
+    """
 
     resource: Resource
     attempts: dict[str, int]
     at: datetime
+    is_quiet: bool = False
 
 
-def want(session: Session, shop_id: int, wanted: Iterable[tuple[Resource, str]], delay_seconds: float = 0.0) -> int:
+def want(
+    session: Session, shop_id: int, wanted: Iterable[tuple[Resource, str]], delay_seconds: float = 0.0, *, is_quiet: bool = False
+) -> int:
     """
     Have these records read again, after a while if that may wait; returns how many there are.
 
+    `is_quiet`: a sync wants it. What the store itself made us want is not quiet, whoever wants it besides.
     One that is wanted already is wanted anew: whatever made its reading hopeless is forgotten, but one that is being read, or
     waits for another try, keeps its time.
     """
     rows = [{"resource": resource.value, "platform_id": platform_id} for resource, platform_id in sorted(set(wanted))]
     if rows:
-        run(session, _WANT, {"shop": shop_id, "rows": as_json(rows), "delay": delay_seconds})
+        run(session, _WANT, {"shop": shop_id, "rows": as_json(rows), "delay": delay_seconds, "is_quiet": is_quiet})
     return len(rows)
 
 
 def claim(session: Session, shop_id: int, limit: int) -> Claimed | None:
     """Take up to `limit` due records of one kind, of the kind that waits longest; None if nothing is due."""
     rows = run(session, _CLAIM, {"shop": shop_id, "limit": limit, "lease": LEASE_SECONDS})
-    return Claimed(Resource(rows[0][0]), {row[1]: row[2] for row in rows}, rows[0][3]) if rows else None
+    return Claimed(Resource(rows[0][0]), {row[1]: row[2] for row in rows}, rows[0][3], rows[0][4]) if rows else None
 
 
 def settle(session: Session, shop_id: int, claimed: Claimed, ids: Collection[str]) -> None:
@@ -103,8 +111,8 @@ def _named(shop_id: int, claimed: Claimed, ids: Collection[str]) -> dict[str, ob
 
 
 _WANT = """
-    insert into wanted_reads as w (shop_id, resource, platform_id, wanted_at, due_at)
-    select %(shop)s, r.resource, r.platform_id, n.at, n.at + make_interval(secs => %(delay)s)
+    insert into wanted_reads as w (shop_id, resource, platform_id, wanted_at, due_at, is_quiet)
+    select %(shop)s, r.resource, r.platform_id, n.at, n.at + make_interval(secs => %(delay)s), %(is_quiet)s
     from json_to_recordset(cast(%(rows)s as json)) r (resource text, platform_id text), (select app_now() at offset 0) n
     order by r.resource, r.platform_id
     on conflict (shop_id, resource, platform_id) do update set
@@ -112,22 +120,24 @@ _WANT = """
         due_at = case when w.reason is not null then excluded.due_at when w.attempts > 0 then w.due_at
             else least(w.due_at, excluded.due_at) end,
         attempts = case when w.reason is null then w.attempts else 0 end,
+        is_quiet = excluded.is_quiet and (w.is_quiet or w.reason is not null),
         reason = null
 """
 _CLAIM = """
     with now as materialized (select app_now() at),
     kind as materialized (
-        select resource from wanted_reads, now where shop_id = %(shop)s and reason is null and due_at <= now.at
+        select resource, is_quiet from wanted_reads, now where shop_id = %(shop)s and reason is null and due_at <= now.at
         order by due_at, resource limit 1
     ),
     due as materialized (
         select w.resource, w.platform_id from wanted_reads w, now
-        where w.shop_id = %(shop)s and w.resource = (select resource from kind) and w.reason is null and w.due_at <= now.at
+        where w.shop_id = %(shop)s and w.resource = (select resource from kind) and w.is_quiet = (select is_quiet from kind)
+          and w.reason is null and w.due_at <= now.at
         order by w.due_at, w.platform_id limit %(limit)s for update of w skip locked
     )
     update wanted_reads w set due_at = now.at + make_interval(secs => %(lease)s), attempts = w.attempts + 1
     from due, now where w.shop_id = %(shop)s and w.resource = due.resource and w.platform_id = due.platform_id
-    returning w.resource, w.platform_id, w.attempts - 1, now.at
+    returning w.resource, w.platform_id, w.attempts - 1, now.at, w.is_quiet
 """
 _OF_THESE = "shop_id = %(shop)s and resource = %(resource)s and platform_id = any(%(ids)s)"
 _SETTLE = f"""

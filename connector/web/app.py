@@ -1,12 +1,14 @@
 """The composition root of the web: the webhook door in front, the pages and the API behind it."""
 
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import BaseRoute
 
 from connector.store.db import Wake
 from connector.store.keeping import Keeper, ShopReader
@@ -49,6 +51,15 @@ ROUTERS = (
     api.router,
 )
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+@cache
+def _routes() -> Sequence[BaseRoute]:
+    """All routes, put together once: FastAPI examines each anew for every application that includes its router."""
+    whole = APIRouter()
+    for router in ROUTERS:
+        whole.include_router(router)
+    return whole.routes
 
 
 def make_app(composition: Composition) -> Door:
@@ -107,10 +118,8 @@ def settle_memory() -> None:
 
 def make_pages(composition: Composition, lifespan: Lifespan | None = None, health: Health | None = None) -> SecurityHeaders:
     """Everything behind the door: pages, links, installs, health."""
-    pages = FastAPI(title="Connector", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    pages = FastAPI(title="Connector", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, routes=[*_routes()])
     pages.state.composition, pages.state.health = composition, health or Health(composition)
-    for router in ROUTERS:
-        pages.include_router(router)
     if composition.settings.sandbox:
         pages.include_router(components.router)
     pages.mount("/static", StaticFiles(directory=STATIC), name="static")

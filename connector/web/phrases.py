@@ -7,6 +7,7 @@ from connector.web.language import N_
 
 REASONS: Mapping[str, str] = {
     Reason.WAITING: N_("The shopper may still finish: the delay has not passed"),
+    Reason.LEARNED_BY_SYNC: N_("We learned of it only by reading the store again: no reminder goes out for what it did not tell in time"),
     Reason.NOT_IDENTIFIED: N_("No e-mail address is known"),
     Reason.NOT_AT_CHECKOUT: N_("A cart only: the checkout page was never reached"),
     Reason.EMPTIED: N_("The shopper emptied the cart"),

@@ -30,6 +30,11 @@ TOASTS: Mapping[str, str] = {
     "shop-moved": N_("The store was moved to the other account."),
     "request-answered": N_("The request is settled."),
     "replayed": N_("The delivery is being handled again."),
+    "sync-begun": N_("It has begun. This page follows it by itself."),
+    "sync-running": N_("A resync of this store is under way already, or done: this is it. Nothing else was started."),
+    "sync-pause": N_("It rests after the page that is being written."),
+    "sync-resume": N_("It goes on where it was."),
+    "sync-cancel": N_("It is cancelled. What it had written stays."),
 }
 
 

@@ -16,6 +16,7 @@ class CheckoutState(StrEnum):
     ABANDONED = "abandoned"
     CART = "cart"
     EMPTIED = "emptied"
+    IMPORTED = "imported"
     WAITING = "waiting"
 
 
@@ -23,6 +24,7 @@ def checkout_state(facts: CheckoutFacts, converted_at: datetime | None) -> Check
     """
     The state of a checkout. An order outweighs everything; nobody to write to outweighs being abandoned.
 
+    Imported: only a sync told of it, so that it waits for nothing.
     An order placed after the checkout was abandoned is a recovery; `converted_at` is None where only the store said "completed".
     """
     is_recovered = facts.abandoned_at is not None and converted_at is not None and converted_at > facts.abandoned_at
@@ -34,5 +36,6 @@ def checkout_state(facts: CheckoutFacts, converted_at: datetime | None) -> Check
         (facts.abandoned_at is not None, CheckoutState.ABANDONED),
         (facts.is_cart, CheckoutState.CART),
         (not facts.has_lines, CheckoutState.EMPTIED),
+        (facts.is_quiet, CheckoutState.IMPORTED),
     )
     return next((state for holds, state in states if holds), CheckoutState.WAITING)

@@ -104,10 +104,14 @@ class LocalServer:
             time.sleep(0.005)
         return self
 
-    def stop(self) -> None:
-        """End within two seconds; may be called twice."""
+    def begin_to_stop(self) -> None:
+        """Take leave; stop() waits for the end. Several servers that are told this first end at the same time."""
         for server, _ in self._listeners:
             server.should_exit = True
+
+    def stop(self) -> None:
+        """End within two seconds; may be called twice."""
+        self.begin_to_stop()
         if self._thread.ident is not None:
             self._thread.join(STOP_WITHIN)
         for _, listener in self._listeners:

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import random
+import re
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,8 @@ Hook = Callable[[str, Json], None]
 AT_ONCE = 5
 URL_LIFE = timedelta(days=7)
 FOLDER = "/bulk-operation-files"
+_ROOT = re.compile(r"\{\s*(?:\w+\s*:\s*)?(\w+)")
+"""The first field of a query."""
 RUNNING = frozenset({"CREATED", "RUNNING", "CANCELING"})
 
 
@@ -79,6 +82,15 @@ class BulkOperation:
         return self.status in RUNNING
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A file, how many objects it holds, and how many of them are roots."""
+
+    file: bytes
+    objects: int
+    roots: int
+
+
 class BulkJobs:
     """
     The operations of one app in the shop. The caller holds the shop's lock.
@@ -98,9 +110,19 @@ class BulkJobs:
         self._key = secrets.token_bytes(16)
         self._rows: dict[int, BulkOperation] = {}
         self._faults: deque[BulkFault] = deque()
+        self._prepared: dict[str, _Prepared] = {}
 
     def __iter__(self) -> Iterator[BulkOperation]:
         return iter(list(self._rows.values()))
+
+    def prepare(self, root: str, file: bytes) -> None:
+        """
+        From now on an operation over this root (`orders`, `customers` …) writes this file, as it is: a large store at once.
+
+        Each line is an object that ends with a line feed; its children name their parent.
+        """
+        objects = file.count(b"\n")
+        self._prepared[root] = _Prepared(file, objects, objects - file.count(b'"__parentId":'))
 
     def spoil_next(self, fault: BulkFault, times: int = 1) -> None:
         """The next operations end like this."""
@@ -144,27 +166,36 @@ class BulkJobs:
         """Write the file, in disorder unless grouped. Sends bulk_operations/finish."""
         one = self._rows[number]
         try:
-            lines = list(one.lines())
+            whole = self._written(one)
         except Denied:
             one.status, one.error_code, one.completed_at = "FAILED", "ACCESS_DENIED", self._now()
             self._tell(one)
             return
-        if not one.is_grouped:
-            self._random.shuffle(lines)
-        one.roots = sum(1 for line in lines if "__parentId" not in line)
-        one.objects = len(lines) + (one.fault is BulkFault.MISCOUNT)
-        kept = lines[: len(lines) // 2] if one.fault in (BulkFault.PARTIAL, BulkFault.FAILED) else lines
-        one.file = b"".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" for line in kept)
+        one.file, one.roots = whole.file, whole.roots
+        one.objects = whole.objects + (one.fault is BulkFault.MISCOUNT)
+        if one.fault in (BulkFault.PARTIAL, BulkFault.FAILED):
+            one.file = b"".join(whole.file.splitlines(keepends=True)[: whole.objects // 2])
         if one.fault is BulkFault.CUT:
             one.file = one.file[: len(one.file) // 2]
         one.completed_at = self._now()
         one.expires_at = one.completed_at + (timedelta(0) if one.fault is BulkFault.EXPIRED else URL_LIFE)
-        url = self._sign(one) if lines else None
+        url = self._sign(one) if whole.objects else None
         if one.fault is BulkFault.FAILED:
             one.status, one.error_code, one.partial_url = "FAILED", "INTERNAL_SERVER_ERROR", url
         else:
             one.status, one.url = "COMPLETED", url
         self._tell(one)
+
+    def _written(self, one: BulkOperation) -> "_Prepared":
+        """The whole file. Raises Denied."""
+        root = _ROOT.search(one.query)
+        if root and root[1] in self._prepared:
+            return self._prepared[root[1]]
+        lines = list(one.lines())
+        if not one.is_grouped:
+            self._random.shuffle(lines)
+        file = b"".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" for line in lines)
+        return _Prepared(file, len(lines), sum(1 for line in lines if "__parentId" not in line))
 
     def read(self, number: int, query: dict[str, str]) -> bytes | None:
         """The file behind a signed address, None if the signature is wrong or the address has expired."""

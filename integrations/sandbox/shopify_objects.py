@@ -45,7 +45,7 @@ def money_bag(shop: Shop, value: Decimal) -> Json:
 
 def paged(info: Any, records: Sequence[T], listing: Listing[T], asked: Mapping[str, Any], to_object: Callable[[T], Json]) -> Json:
     """A connection as the running query wants it: a page, or all of it in a bulk query."""
-    return page(records, listing, asked, to_object, is_whole=info.context.is_whole)
+    return page(records, listing, asked, to_object, is_whole=info.context.is_whole, reach=info.context.shop.search_reach)
 
 
 def shop_object(shop: Shop) -> Json:

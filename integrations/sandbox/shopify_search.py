@@ -21,6 +21,8 @@ from graphql import GraphQLError
 Json = dict[str, Any]
 T = TypeVar("T")
 MAX_PAGE = 250
+REACH = 25_000
+"""So many objects of one search can be paged through. Source: shopify.dev, "API limits"; the words of the refusal are ours."""
 _TERM = re.compile(
     r"\s*(?P<minus>-|NOT\s+)?(?:(?P<field>[a-z_]+):\s*(?P<sign>>=|<=|>|<)?\s*)?(?P<value>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s]+)"
 )
@@ -135,12 +137,19 @@ class Search:
 
 
 def page(
-    records: Sequence[T], listing: Listing[T], arguments: Mapping[str, Any], to_object: Callable[[T], Json], *, is_whole: bool = False
+    records: Sequence[T],
+    listing: Listing[T],
+    arguments: Mapping[str, Any],
+    to_object: Callable[[T], Json],
+    *,
+    is_whole: bool = False,
+    reach: int = REACH,
 ) -> Json:
     """
     One page as a connection. Its cursors hold the last sort value, so records that move meanwhile are met again or missed.
 
-    `is_whole`: all on one page (a bulk query). Raises GraphQLError for a strange page size, or a cursor of another query.
+    `is_whole`: all on one page (a bulk query). Raises GraphQLError for a strange page size, a cursor of another query, or one behind the
+    first `reach` records.
     """
     sort = listing.sorts.get(str(arguments.get("sortKey")), listing.number)
     is_backward = bool(arguments.get("reverse"))
@@ -149,6 +158,8 @@ def page(
     size, is_last = (len(rows), False) if is_whole else _size(arguments)
     after, before = (_place(arguments.get(name), bound, rows) for name in ("after", "before"))
     inside = [row for row in rows if after is None or _passed(row, after, is_backward)]
+    if after is not None and len(rows) - len(inside) >= reach:
+        raise GraphQLError(f"Pagination is limited to {reach} objects.", extensions={"code": "BAD_REQUEST"})
     inside = [row for row in inside if before is None or _passed(row, before, not is_backward)]
     # A page of a long list is picked out of it without sorting all of it.
     pick = heapq.nlargest if is_backward is not is_last else heapq.nsmallest

@@ -12,6 +12,7 @@ from connector.errors import NotFound
 from integrations.sandbox.shopify_bulk import BulkJobs
 from integrations.sandbox.shopify_cost import Bucket
 from integrations.sandbox.shopify_discount_book import DiscountBook
+from integrations.sandbox.shopify_search import REACH
 from integrations.sandbox.shopify_subscription_book import SubscriptionBook
 
 CENT = Decimal("0.01")
@@ -261,7 +262,7 @@ class Shop:
 
     Currency USD, prices without tax, time zone America/New_York. `withheld`: the groups of personal data that Shopify has not
     approved this app for, of `customer`, `name`, `email`, `phone` and `address`. `has_password`: shoppers do not get in without one.
-    `is_frozen`: Shopify has closed the shop until its bill is paid.
+    `is_frozen`: Shopify has closed the shop until its bill is paid. `search_reach`: so many records of one search can be paged through.
     """
 
     now: Callable[[], datetime]
@@ -271,6 +272,7 @@ class Shop:
     withheld: set[str] = field(default_factory=set)
     has_password: bool = False
     is_frozen: bool = False
+    search_reach: int = REACH
     currency: str = "USD"
     timezone: str = "America/New_York"
     products: dict[int, Product] = field(default_factory=_catalogue)

@@ -63,14 +63,17 @@ def paged(call: Call, records: Sequence[Json], *, is_forgetful: bool = False) ->
     """
     One page with its totals and neighbours in headers.
 
-    Past the end the page is empty; the totals are 0 there if the list is `is_forgetful` (orders in the current storage).
+    Past the end the page is empty; the totals are 0 there if the list is `is_forgetful` (orders in the current storage). An `offset`
+    takes the place of the page's number, but for 0, which is none.
     """
-    size, number = call.query.get("per_page", "10"), call.query.get("page", "1")
+    size, number, offset = call.query.get("per_page", "10"), call.query.get("page", "1"), call.query.get("offset", "")
     if not size.isdigit() or not 1 <= int(size) <= 100:
         return bad_parameter("per_page", "per_page must be between 1 (inclusive) and 100 (inclusive)", "rest_out_of_bounds")
     if not number.isdigit() or int(number) < 1:
         return bad_parameter("page", "page must be greater than or equal to 1", "rest_out_of_bounds")
-    start = (int(number) - 1) * int(size)
+    if not re.fullmatch(r"-?\d*", offset):
+        return bad_parameter("offset", "offset is not of type integer.", "rest_invalid_type")
+    start = abs(int(offset or "0")) or (int(number) - 1) * int(size)
     page = records[start : start + int(size)]
     total = 0 if is_forgetful and start and not page else len(records)
     pages = -(-total // int(size))

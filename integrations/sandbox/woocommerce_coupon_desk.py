@@ -133,7 +133,8 @@ class CouponDesk:
         found = [one for one in found if self._is_after(one, query)]
         found.sort(key=ORDERS[query.get("orderby", "date")], reverse=query.get("order", "desc") == "desc")
         size, page = int(query.get("per_page", "10")), int(query.get("page", "1"))
-        shown = [self.show(one) for one in found[size * (page - 1) : size * page]]
+        start = int(query.get("offset") or "0") or size * (page - 1)
+        shown = [self.show(one) for one in found[start : start + size]]
         if query.get("_fields"):
             wanted = set(query["_fields"].split(","))
             shown = [{name: value for name, value in one.items() if name in wanted} for one in shown]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,6 +39,7 @@ STATUSES = (
     "checkout-draft",
 )
 ORDER_BY = ("date", "id", "include", "title", "slug", "modified")
+PRODUCTS_BY: dict[str, Callable[[Json], Any]] = {"id": itemgetter("id"), "modified": itemgetter("date_modified", "id")}
 CUSTOMER_BY = ("id", "include", "name", "registered_date")
 ROLES = ("all", "administrator", "editor", "author", "contributor", "subscriber", "customer", "shop_manager")
 Endpoint = tuple[str, Callable[[Call], Response], str]
@@ -72,6 +74,8 @@ class Records:
             found = [one for one in self.store.products.values() if not wanted or one.id in wanted]
             found = [one for one in found if one.status == status or (status == "any" and one.status != "trash")]
             bodies = [product_json(self.store, one) for one in found]
+        if (by := PRODUCTS_BY.get(call.query.get("orderby", ""))) is not None:
+            bodies.sort(key=by, reverse=call.query.get("order", "desc") == "desc")
         dated = _after(call, bodies, self.store)
         return dated if isinstance(dated, Response) else paged(call, dated)
 

@@ -63,6 +63,8 @@ class Sandbox:
         self.shopify.close()
         self.woocommerce.close()
         for server in self._servers:
+            server.begin_to_stop()
+        for server in self._servers:
             server.stop()
         self.mail.stop()
         self._outgoing.close()

@@ -36,7 +36,13 @@ class ShopifyPlatform:
 
     name: PlatformName = "shopify"
     can = Capabilities(
-        shop_in_path=False, tracks_carts=True, has_product_reads=True, registers_webhooks=False, fallback_mark=subscriptions.MARK
+        shop_in_path=False,
+        tracks_carts=True,
+        has_product_reads=True,
+        registers_webhooks=False,
+        exports=True,
+        lists_whole_checkouts=False,
+        fallback_mark=subscriptions.MARK,
     )
     codes: Codes | None = None
     topics = events.TOPICS

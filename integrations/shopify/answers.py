@@ -17,11 +17,18 @@ PLATFORM = "shopify"
 MAX_WAIT = 60.0
 FROZEN = (402, 423)
 """What a shop answers that Shopify has frozen or locked, as for unpaid bills."""
-KINDS: Mapping[str, type[NotPermitted] | type[TransientError]] = {
+
+
+class TooDear(Rejected):
+    """A query that costs more than one query may; nothing was read."""
+
+
+KINDS: Mapping[str, type[NotPermitted] | type[TransientError] | type[Rejected]] = {
     "ACCESS_DENIED": NotPermitted,
     "SHOP_INACTIVE": ShopClosed,
     "INTERNAL_SERVER_ERROR": TransientError,
     "TIMEOUT": TransientError,
+    "MAX_COST_EXCEEDED": TooDear,
 }
 
 

@@ -15,6 +15,8 @@ from typing import Any
 ASSUMED_MAXIMUM, ASSUMED_PER_SECOND = 1000.0, 50.0
 """Until a shop's first answer: the smallest bucket that is known of."""
 ASSUMED_COST = 50.0
+DEAREST = 1000.0
+"""One query may cost no more."""
 MOST_REMEMBERED = 512
 MOST_KEYS = 10_000
 
@@ -92,7 +94,8 @@ class CallCosts:
 
     def learn(self, document: str, variables: Mapping[str, Any], requested: float) -> None:
         """What Shopify reckoned."""
-        if requested > 0 and (len(self._learnt) < MOST_REMEMBERED or (document, _size(variables)) in self._learnt):
+        # What cannot be is no lesson: points of nothing would send calls at once, too many would never send one.
+        if 0 < requested <= DEAREST and (len(self._learnt) < MOST_REMEMBERED or (document, _size(variables)) in self._learnt):
             self._learnt[document, _size(variables)] = requested
 
 

@@ -36,6 +36,7 @@ MOST_PARTS = 128
 IN_MEMORY = 64 * 1024
 """Bytes of a part that are kept off the disk."""
 LONGEST_LINE = 4 * 1024 * 1024
+_ROOT, _CHILD = b"=-"
 _RUNNING = frozenset({"CREATED", "RUNNING", "CANCELING"})
 N = TypeVar("N", bound=Node)
 
@@ -119,9 +120,9 @@ def look(client: Client, access: Access, platform_id: str) -> Export:
     return _export(reply.data.bulk_operation)
 
 
-def read(transport: Transport, export: Export, what: Resource) -> Iterator[Page]:
+def read(transport: Transport, export: Export, what: Resource, skip: int = 0) -> Iterator[Page]:
     """
-    The records of a ready export, at most 250 a page, in no order.
+    The records of a ready export, at most 250 a page, in no order, but in the same one each time; without the first `skip` pages.
 
     Raises: Rejected for an export that is not ready; TransientError if the file is cut, expired or holds another number of objects
     than announced: then an export begun anew may help.
@@ -138,11 +139,14 @@ def read(transport: Transport, export: Export, what: Resource) -> Iterator[Page]
             stack.enter_context(tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))
             for _ in range(min(MOST_PARTS, 1 + export.objects // OBJECTS_IN_A_PART))
         ]
-        found = _sort(_lines(_download(transport, export.url)), parts)
+        found, roots = _sort(_lines(_download(transport, export.url)), parts)
         if found != export.objects:
             raise _broken(f"{found} objects came of {export.objects}")
-        for part in parts:
-            yield from _pages(_families(part), kind)
+        for part, number in zip(parts, roots, strict=True):
+            pages = -(-number // PAGE)
+            if pages > skip:
+                yield from _pages(islice(_families(part), skip * PAGE, None), kind)
+            skip = max(0, skip - pages)
 
 
 def mapped(nodes: Iterable[N], to_record: Callable[[N], Any]) -> tuple[tuple[Any, ...], tuple[str, ...]]:
@@ -200,38 +204,45 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _sort(lines: Iterator[bytes], parts: Sequence[IO[bytes]]) -> int:
-    """Put each line into the part of its root; returns how many there were."""
-    decoder = msgspec.json.Decoder(Head)
-    count = 0
+def _sort(lines: Iterator[bytes], parts: Sequence[IO[bytes]]) -> tuple[int, list[int]]:
+    """
+    Put each line into the part of its root, behind a line that says of which and whether it is it (`=`) or its child (`-`).
+
+    Returns how many lines there were, and how many roots in each part.
+    """
+    decode = msgspec.json.Decoder(Head).decode
+    count, roots = 0, [0] * len(parts)
     for line in lines:
-        head = _decoded(decoder.decode, line)
+        head = _decoded(decode, line)
         root = head.parent or head.id
-        if not root:
+        if not root or "\n" in root:
             raise _broken("a line without an id")
+        key = root.encode()
+        place = zlib.crc32(key) % len(parts)
+        if not head.parent:
+            roots[place] += 1
         try:
-            parts[zlib.crc32(root.encode()) % len(parts)].write(line + b"\n")
+            parts[place].write(b"%c%b\n%b\n" % (_CHILD if head.parent else _ROOT, key, line))
         except OSError as error:
             raise _broken("no room to sort it") from error
         count += 1
-    return count
+    return count, roots
 
 
 def _families(part: IO[bytes]) -> Iterator[tuple[bytes, list[bytes]]]:
-    """Each root of a part with its children. Raises TransientError for children without a parent."""
+    """Each root of a part with its children, in the order of the file. Raises TransientError for children without a parent."""
     part.seek(0)
-    roots: dict[str, bytes] = {}
-    children: dict[str, list[bytes]] = {}
-    for line in part:
-        head = msgspec.json.decode(line, type=Head)
-        if head.parent:
-            children.setdefault(head.parent, []).append(line.strip())
+    roots: list[tuple[bytes, bytes]] = []
+    children: dict[bytes, list[bytes]] = {}
+    for key, line in zip(part, part, strict=True):
+        if key[0] == _ROOT:
+            roots.append((key[1:], line.strip()))
         else:
-            roots[head.id] = line.strip()
-    if children.keys() - roots.keys():
+            children.setdefault(key[1:], []).append(line.strip())
+    if children.keys() - {key for key, _ in roots}:
         raise _broken("children without a parent")
-    for root, line in roots.items():
-        yield line, children.get(root, [])
+    for key, line in roots:
+        yield line, children.get(key, [])
 
 
 def _pages(families: Iterator[tuple[bytes, list[bytes]]], kind: Kind) -> Iterator[Page]:

@@ -7,6 +7,7 @@ all who call it. Data is kept whenever there is some; what was withheld is named
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -15,16 +16,18 @@ import structlog
 
 from connector.budget import Budget
 from connector.platforms import Access, AccessLost, PlatformError, Rejected, ThrottledError, TransientError
+from integrations.shopify import queries, queries_codes, queries_ids
 from integrations.shopify.answers import KINDS, PLATFORM, Envelope, GraphError, Outcome, check_status, failure, refusal, wait_for
 from integrations.shopify.budget import CallCosts, LocalBudget
 from integrations.shopify.oauth import without
-from integrations.shopify.queries import COSTS
 from integrations.shopify.signature import shop_domain
 from integrations.transport import Answer, Transport, decode
 
 API_VERSION = "2026-10"
 PATIENCE = 2.0
 """Seconds that a call waits for its points before the caller is told to come back."""
+AHEAD_OF_OTHERS = 1.0
+"""A call that may wait longer sets points aside only this many seconds before they are there: others with less patience go first."""
 T = TypeVar("T")
 log = structlog.get_logger()
 
@@ -43,11 +46,18 @@ class Client:
     def __init__(self, transport: Transport, budget: Budget | None = None, sleep: Callable[[float], None] = time.sleep) -> None:
         self.transport = transport
         self._budget = budget or LocalBudget()
-        self._sleep = sleep
-        self._costs = CallCosts(COSTS)
+        self.sleep = sleep
+        self._costs = CallCosts({**queries.COSTS, **queries_codes.COSTS, **queries_ids.COSTS})
+        self._patience = PATIENCE
+
+    def with_patience(self, seconds: float) -> "Client":
+        """The same client, whose queries wait so long for their points where nothing else is said."""
+        other = copy(self)
+        other._patience = seconds
+        return other
 
     def query(
-        self, access: Access, call: str, document: str, variables: Mapping[str, Any], shape: type[T], *, patience: float = PATIENCE
+        self, access: Access, call: str, document: str, variables: Mapping[str, Any], shape: type[T], *, patience: float | None = None
     ) -> Reply[T]:
         """
         Send one document and return its `data` in this shape.
@@ -55,7 +65,7 @@ class Client:
         Waits up to `patience` seconds for the shop's points. Raises: ThrottledError with the wait that is needed, AccessLost,
         NotPermitted (also a frozen or inactive shop), Gone, TransientError, Rejected.
         """
-        envelope, status = self._ask(access, call, document, variables, patience)
+        envelope, status = self._ask(access, call, document, variables, self._patience if patience is None else patience)
         errors = envelope.faults
         try:
             data = msgspec.json.decode(envelope.data, type=shape)
@@ -135,12 +145,15 @@ class Client:
 
     def _wait(self, key: str, points: float, call: str, patience: float) -> None:
         """Wait until the shop's bucket holds these points. Raises ThrottledError, without having taken any, if that takes too long."""
-        seconds = self._budget.reserve(key, points)
-        if seconds > patience:
+        at_most, waited = AHEAD_OF_OTHERS if patience > PATIENCE else patience, 0.0
+        while (seconds := self._budget.reserve(key, points)) > at_most:
             self._budget.give_back(key, points)
-            raise ThrottledError("waiting for the shop's points", platform=PLATFORM, call=call, retry_after=seconds)
+            waited += seconds
+            if waited > patience:
+                raise ThrottledError("waiting for the shop's points", platform=PLATFORM, call=call, retry_after=seconds)
+            self.sleep(seconds)
         if seconds > 0:
-            self._sleep(seconds)
+            self.sleep(seconds)
 
     def _settle(self, key: str, points: float, document: str, variables: Mapping[str, Any], envelope: Envelope) -> None:
         """Give back what was set aside and not used, and learn what the answer says of costs and bucket."""

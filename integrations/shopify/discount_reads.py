@@ -11,6 +11,7 @@ from integrations.shopify.answers import PLATFORM
 from integrations.shopify.client import Client
 from integrations.shopify.discount_nodes import KINDS, Discount, Node, to_code_state, wire_time
 from integrations.shopify.nodes import ByGid, numeric_id
+from integrations.shopify.paging import fitting
 
 
 class CodeNode(Node):
@@ -78,7 +79,7 @@ def discount_now(client: Client, access: Access, platform_id: str) -> CodeState 
 
 
 def discounts_changed(client: Client, access: Access, since: datetime | None, until: datetime | None, cursor: str | None) -> Page:
-    """Discounts with codes that changed in a span of time, oldest change first, 20 a page. Raises PlatformError."""
+    """Discounts with codes that changed in a span of time, oldest change first. Raises PlatformError."""
     bounds = [f"updated_at:>='{wire_time(since)}'"] if since else []
     bounds += [f"updated_at:<'{wire_time(until)}'"] if until else []
     return _page(client, access, " ".join(["method:code", *bounds]), cursor)
@@ -111,17 +112,15 @@ def gone() -> Gone:
 
 
 def _page(client: Client, access: Access, query: str, cursor: str | None) -> Page:
-    variables = {"first": documents.CODE_PAGE, "after": cursor, "query": query}
-    reply = client.query(access, "discounts", documents.DISCOUNTS, variables, _Found)
+    reply = fitting(
+        documents.CODE_PAGE,
+        lambda size: client.query(access, "discounts", documents.DISCOUNTS, {"first": size, "after": cursor, "query": query}, _Found),
+    )
     listed = reply.data.discount_nodes
     states = {node.id: to_code_state(node.id, node.discount) for node in listed.nodes if node.discount.typename in KINDS}
     unreadable = tuple(f"{numeric_id(gid)}: no code" for gid, state in states.items() if state is None)
-    return Page(
-        tuple(state for state in states.values() if state is not None),
-        listed.page_info.end_cursor if listed.page_info.has_next_page else None,
-        unreadable,
-        reply.gaps,
-    )
+    cursor = listed.page_info.end_cursor if listed.page_info.has_next_page else None
+    return Page(tuple(state for state in states.values() if state is not None), cursor, unreadable, reply.gaps)
 
 
 def _state(gid: str, found: Discount, asked: str = "") -> CodeState:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from connector.platforms import Access, NotPermitted, TransientError
 from integrations.shopify import queries
-from integrations.shopify.answers import PLATFORM
+from integrations.shopify.answers import PLATFORM, TooDear
 from integrations.shopify.client import Client, Reply
 from integrations.shopify.nodes import (
     ByGid,
@@ -127,7 +127,10 @@ def products_by_gid(client: Client, access: Access, gids: Sequence[str]) -> Repl
 
 def products_page(client: Client, access: Access, search: str, after: str | None) -> Reply[Connection[ProductNode]]:
     """One page of products, each with all its variants."""
-    reply = client.query(access, "products", queries.PRODUCTS_CHANGED, _page(queries.PRODUCT_PAGE, search, after), ProductsPage)
+    reply = fitting(
+        queries.PRODUCT_PAGE,
+        lambda size: client.query(access, "products", queries.PRODUCTS_CHANGED, _page(size, search, after), ProductsPage),
+    )
     for node in reply.data.products.nodes:
         _complete_product(client, access, node)
     return Reply(reply.data.products, reply.gaps)
@@ -137,8 +140,11 @@ def customers_page(
     client: Client, access: Access, search: str, after: str | None, *, newest_first: bool = False
 ) -> Reply[Connection[CustomerNode]]:
     """One page of customers."""
-    variables = {**_page(queries.CUSTOMER_PAGE, search, after), "reverse": newest_first}
-    reply = client.query(access, "customers", queries.CUSTOMERS, variables, CustomersPage)
+    way = {"reverse": newest_first}
+    reply = fitting(
+        queries.CUSTOMER_PAGE,
+        lambda size: client.query(access, "customers", queries.CUSTOMERS, _page(size, search, after) | way, CustomersPage),
+    )
     return Reply(reply.data.customers, reply.gaps)
 
 
@@ -150,7 +156,7 @@ def customer_now(client: Client, access: Access, gid: str) -> Reply[CustomerNode
 
 def orders_page(client: Client, access: Access, search: str, after: str | None) -> Reply[Connection[OrderNode]]:
     """One page of orders, each with all its lines."""
-    reply = client.query(access, "orders", queries.ORDERS, _page(queries.ORDER_PAGE, search, after), OrdersPage)
+    reply = fitting(queries.ORDER_PAGE, lambda size: client.query(access, "orders", queries.ORDERS, _page(size, search, after), OrdersPage))
     for node in reply.data.orders.nodes:
         _complete_order(client, access, node)
     return Reply(reply.data.orders, reply.gaps)
@@ -174,7 +180,10 @@ def order_now(client: Client, access: Access, gid: str) -> Reply[OrderNode | Non
 
 def checkouts_page(client: Client, access: Access, search: str, after: str | None) -> Reply[Connection[CheckoutNode]]:
     """One page of abandoned checkouts, each with all its lines."""
-    reply = client.query(access, "checkouts", queries.CHECKOUTS, _page(queries.CHECKOUT_PAGE, search, after), CheckoutsPage)
+    reply = fitting(
+        queries.CHECKOUT_PAGE,
+        lambda size: client.query(access, "checkouts", queries.CHECKOUTS, _page(size, search, after), CheckoutsPage),
+    )
     for node in reply.data.abandoned_checkouts.nodes:
         _complete_checkout(client, access, node)
     return Reply(reply.data.abandoned_checkouts, reply.gaps)
@@ -188,6 +197,21 @@ def checkout_now(client: Client, access: Access, gid: str) -> Reply[CheckoutNode
     elif not reply.data.may("read_orders"):
         raise _withheld("checkout")
     return _told(reply, reply.data.node, "checkout")
+
+
+def fitting(size: int, ask: Callable[[int], Reply[T]]) -> Reply[T]:
+    """
+    What `ask` brings for a page of this size, or of half of it, and so on, where Shopify finds the larger one too dear.
+
+    Our sizes go to the limit by the published rule; should Shopify reckon otherwise, reading is slower and goes on.
+    """
+    while True:
+        try:
+            return ask(size)
+        except TooDear:
+            size //= 2
+            if size == 0:
+                raise
 
 
 def next_cursor(page: Connection[Any], after: str | None, call: str) -> str | None:

@@ -17,17 +17,35 @@ from connector.codes import CodeState
 from connector.platforms import Access, NotPermitted, PayloadError, Rejected, TransientError
 from connector.reading import Change, Count, Export, LineNow, Page
 from integrations.shopify import bulk, paging, queries
+from integrations.shopify.ahead import pages_ahead
 from integrations.shopify.answers import PLATFORM
 from integrations.shopify.client import Client
 from integrations.shopify.discount_reads import discount_now, discounts_changed
 from integrations.shopify.install import is_open, read_shop
-from integrations.shopify.nodes import ByGid, Connection, CountNode, CustomerNode, Node, SaleNode, gid
+from integrations.shopify.legs import REACH, Leg, leg_of
+from integrations.shopify.nodes import (
+    ByGid,
+    CheckoutNode,
+    Connection,
+    CountNode,
+    CustomerNode,
+    Node,
+    OrderNode,
+    ProductNode,
+    SaleNode,
+    gid,
+    numeric_id,
+)
+from integrations.shopify.numbers import numbers_page
+from integrations.shopify.paging import PATIENCE
+from integrations.shopify.queries_codes import CODE_PAGE
 from integrations.shopify.reads import BUYABLE, to_listed_checkout, to_listed_order, to_product, to_products, to_read_customer
 from integrations.shopify.values import money, text
 
 AHEAD, BEHIND = timedelta(hours=14), timedelta(hours=12)
 """How far a shop's own day may be from that of UTC."""
 SHORT = timedelta(days=1)
+ORDERS_SHOWN, CHECKOUTS_SHOWN = timedelta(days=60), timedelta(days=90)
 MOST_LINES = 50
 _PLAIN = re.compile(r"[A-Za-z0-9_\-]+")
 _COUNTS = {
@@ -49,7 +67,7 @@ _CONSENT_TOPICS = {
     Channel.SMS: "customers_marketing_consent/update",
     Channel.WHATSAPP: "customers_whats_app_marketing_consent/update",
 }
-N = TypeVar("N", bound=Node)
+Listed = TypeVar("Listed", OrderNode, ProductNode, CustomerNode, CheckoutNode)
 
 
 class CountAnswer(Node):
@@ -67,8 +85,8 @@ class SaleAnswer(ByGid):
 class ShopifyReads:
     """`Reads` of Shopify; safe to call from many threads, holds nothing but its client."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, reach: int = REACH) -> None:
+        self._client, self._reach = client, reach
 
     def changes(
         self, access: Access, what: Resource, since: datetime | None, until: datetime | None = None, cursor: str | None = None
@@ -77,29 +95,51 @@ class ShopifyReads:
         Records changed at or after `since` and before `until`, oldest change first; checkouts by id, for want of another order, and
         customers of a short span newest first.
 
-        Orders reach back 60 days. A page may hold no record and still not be the last. Keep `since` and `until` while paging.
+        Orders reach back 60 days. A page may hold no record and still not be the last. Keep `since` and `until` while paging. Of a very
+        long list some records may come twice: see `legs`.
         """
-        span = _search(since, until)
+        leg = leg_of(cursor)
+        begin = datetime.fromisoformat(leg.start) if leg.start and what is not Resource.CHECKOUT else since
         match what:
             case Resource.ORDER:
-                orders = paging.orders_page(self._client, access, span, cursor)
-                return _page(orders.data, orders.gaps, to_listed_order, since, until, cursor)
+                orders = paging.orders_page(self._client, access, _search(begin, until), leg.after)
+                return self._page(orders.data, orders.gaps, to_listed_order, since, until, leg)
             case Resource.PRODUCT:
-                products = paging.products_page(self._client, access, span, cursor)
-                return _page(products.data, products.gaps, to_product, since, until, cursor)
+                products = paging.products_page(self._client, access, _search(begin, until), leg.after)
+                return self._page(products.data, products.gaps, to_product, since, until, leg)
             case Resource.CUSTOMER:
                 # Of a shop's last minutes the whole day would have to be passed first.
                 newest_first = since is not None and until is not None and until - since < SHORT
-                customers = paging.customers_page(self._client, access, _days(since, until), cursor, newest_first=newest_first)
-                page = _page(customers.data, customers.gaps, to_read_customer, since, until, cursor)
-                return replace(page, cursor=None) if _is_past(customers.data.nodes, since, until, newest_first) else page
+                customers = paging.customers_page(self._client, access, _days(begin, until), leg.after, newest_first=newest_first)
+                if _is_past(customers.data.nodes, since, until, newest_first):
+                    customers.data.page_info.has_next_page = False
+                return self._page(customers.data, customers.gaps, to_read_customer, since, until, leg, can_go_on=not newest_first)
             case Resource.CHECKOUT:
-                checkouts = paging.checkouts_page(self._client, access, span, cursor)
-                return _page(checkouts.data, checkouts.gaps, to_listed_checkout, since, until, cursor)
+                words = [_search(since, until), *([f"id:>={int(leg.start) + 1}"] if leg.start else [])]
+                checkouts = paging.checkouts_page(self._client, access, " ".join(filter(None, words)), leg.after)
+                return self._page(checkouts.data, checkouts.gaps, to_listed_checkout, since, until, leg)
             case Resource.DISCOUNT_CODE:
-                page = discounts_changed(self._client, access, since, until, cursor)
-                return Page(page.records, page.cursor, page.unreadable, _fields(page.withheld))
+                page = discounts_changed(self._client, access, begin, until, leg.after)
+                end = page.records[-1].source_version.isoformat() if page.records else ""
+                return replace(page, cursor=leg.following(page.cursor, CODE_PAGE, end, self._reach), withheld=_fields(page.withheld))
         raise _not_listed(what)
+
+    def pages(
+        self, access: Access, what: Resource, since: datetime | None, until: datetime | None = None, cursor: str | None = None
+    ) -> Iterator[Page]:
+        """As `changes`, page after page, read ahead by one. A shop that takes no more points is waited for, up to a minute a page."""
+        patient = ShopifyReads(self._client.with_patience(PATIENCE), self._reach)
+        return pages_ahead(lambda at: patient.changes(access, what, since, until, at), cursor, self._client.sleep)
+
+    def ids(self, access: Access, what: Resource, cursor: str | None = None) -> tuple[list[str], str | None]:
+        """The numbers of all records of a kind by pages of 250, lowest first. Rejected for checkouts, which we know by their tokens."""
+        return numbers_page(self._client, access, what, cursor, self._reach)
+
+    def reaches_back(self, access: Access, what: Resource, now: datetime) -> datetime | None:
+        """Of orders 60 days, unless we may read all; of abandoned checkouts about three months."""
+        if what is Resource.ORDER and "read_all_orders" not in access.credentials.get("scope", "").replace(",", " ").split():
+            return now - ORDERS_SHOWN
+        return now - CHECKOUTS_SHOWN if what is Resource.CHECKOUT else None
 
     def count(self, access: Access, what: Resource, since: datetime | None = None, until: datetime | None = None) -> Count:
         """How many `changes` would give; beyond what Shopify counts exactly, at least so many."""
@@ -183,9 +223,13 @@ class ShopifyReads:
         """How far it is."""
         return bulk.look(self._client, access, platform_id)
 
-    def read_export(self, access: Access, export: Export, what: Resource) -> Iterator[Page]:
-        """What a ready export holds. Raises TransientError if the file is cut, expired or holds fewer objects than announced."""
-        return bulk.read(self._client.transport, export, what)
+    def read_export(self, access: Access, export: Export, what: Resource, skip: int = 0) -> Iterator[Page]:
+        """
+        What a ready export holds, the same pages each time, without the first `skip` of them.
+
+        Raises TransientError if the file is cut, expired or holds fewer objects than announced.
+        """
+        return bulk.read(self._client.transport, export, what, skip)
 
     def told_by(self, change: Change, since: datetime) -> frozenset[str]:
         """The topics of which at least one delivery must have come because of this change after `since`; one set, any of it."""
@@ -212,6 +256,26 @@ class ShopifyReads:
             return f"https://{domain}/admin"
         return f"https://{domain}/admin/{_ADMIN[what]}" + (f"/{platform_id}" if _is_number(platform_id) else "")
 
+    def _page(
+        self,
+        found: Connection[Listed],
+        gaps: Sequence[str],
+        to_record: Callable[[Listed], Record],
+        since: datetime | None,
+        until: datetime | None,
+        leg: Leg,
+        *,
+        can_go_on: bool = True,
+    ) -> Page:
+        """The records of a span of time out of one page. One that makes no sense is named and does not hold up the others."""
+        after = paging.next_cursor(found, leg.after, "changes")
+        records, unreadable = bulk.mapped(found.nodes, to_record)
+        kept = tuple(
+            one for one in records if (since is None or one.source_version >= since) and (until is None or one.source_version < until)
+        )
+        cursor = leg.following(after, len(found.nodes), _end(found.nodes) if can_go_on else "", self._reach)
+        return Page(kept, cursor, unreadable, _fields(gaps))
+
 
 def read_products(client: Client, access: Access, ids: Sequence[str]) -> list[Product]:
     """
@@ -230,7 +294,7 @@ def read_products(client: Client, access: Access, ids: Sequence[str]) -> list[Pr
 def read_orders(client: Client, access: Access, since: datetime) -> Iterator[Order]:
     """Orders changed at or after `since`, oldest change first. Raises PlatformError; PayloadError for one that makes no sense."""
     reads, cursor = ShopifyReads(client), None
-    seen: set[str] = set()
+    seen: set[tuple[str, str | None]] = set()
     while True:
         page = reads.changes(access, Resource.ORDER, since, None, cursor)
         yield from (record for record in page.records if isinstance(record, Order))
@@ -239,24 +303,18 @@ def read_orders(client: Client, access: Access, since: datetime) -> Iterator[Ord
         cursor = page.cursor
         if cursor is None:
             return
-        if cursor in seen:
+        place = leg_of(cursor).place
+        if place in seen:
             raise paging.astray("orders")
-        seen.add(cursor)
+        seen.add(place)
 
 
-def _page(
-    found: Connection[N],
-    gaps: Sequence[str],
-    to_record: Callable[[N], Record],
-    since: datetime | None,
-    until: datetime | None,
-    after: str | None,
-) -> Page:
-    """The records of a span of time out of one page. One that makes no sense is named and does not hold up the others."""
-    cursor = paging.next_cursor(found, after, "changes")
-    records, unreadable = bulk.mapped(found.nodes, to_record)
-    kept = tuple(one for one in records if (since is None or one.source_version >= since) and (until is None or one.source_version < until))
-    return Page(kept, cursor, unreadable, _fields(gaps))
+def _end(nodes: Sequence[OrderNode | ProductNode | CustomerNode | CheckoutNode]) -> str:
+    """Where a leg that ends with these begins again: the instant of the last change, or the last number."""
+    last = nodes[-1] if nodes else None
+    if isinstance(last, CheckoutNode):
+        return numeric_id(last.id)
+    return last.updated_at.isoformat() if last is not None and last.updated_at is not None else ""
 
 
 def _is_past(nodes: Sequence[CustomerNode], since: datetime | None, until: datetime | None, newest_first: bool) -> bool:

@@ -15,13 +15,15 @@ from urllib.parse import quote
 import msgspec
 from woocommerce.oauth import OAuth
 
-from connector.platforms import Access, AccessLost, NotPermitted, Rejected, TransientError
-from integrations.transport import Answer, Transport, raise_for_status
+from connector.platforms import Access, AccessLost, NotPermitted, Rejected, ThrottledError, TransientError
+from integrations.transport import Answer, Transport, raise_for_status, retry_after
 from integrations.woocommerce.pace import pace_of
 from integrations.woocommerce.payloads import PLATFORM, ErrorBody
 
 HEADER, QUERY, OAUTH = "header", "query", "oauth"
 """How the keys travel, by `credentials["auth"]`; keys without that word go in the header."""
+LONGEST_CLOSED = 60.0
+"""WordPress's maintenance page says ten minutes and is gone after seconds: a 503 is asked again after so long at most."""
 PAGE_STATUSES = (400, 401, 403, 404, 405, 406, 408, 410)
 """With one of these a body that is not WooCommerce's is a page of a firewall, a proxy, a password wall or the host."""
 _OWN = "woocommerce_rest_"
@@ -51,11 +53,12 @@ def send(call: Call, name: str, method: str, path: str, *, params: Mapping[str, 
 
 def ask(call: Call, name: str, method: str, path: str, *, params: Mapping[str, str] | None = None, json: Any = None) -> Answer:
     """As `send`, but errors of the store come back as answers. Waits for its turn: no store is asked much at once."""
-    wanted = (params or {}).get("per_page", "")
+    wanted, fields = (params or {}).get("per_page", ""), (params or {}).get("_fields", "")
     return pace_of(call.transport, call.access.domain).run(
         name,
         lambda: _ask(call, name, method, path, params=params, json=json),
         int(wanted) if wanted.isdecimal() else 0,
+        kind=f"{name} {fields}",
         is_read=method == "GET",
     )
 
@@ -82,6 +85,9 @@ def check(answer: Answer, call: str) -> None:
         raise TransientError(f"answered {answer.status} without WooCommerce's words", platform=PLATFORM, call=call, status=answer.status)
     if error and error.code == "rest_no_route":
         raise TransientError(words, platform=PLATFORM, call=call, status=answer.status)
+    if answer.status == 503 and "retry-after" in answer.headers:
+        wait = min(retry_after(answer), LONGEST_CLOSED)
+        raise ThrottledError(words or "answered 503", platform=PLATFORM, call=call, status=503, retry_after=wait)
     if answer.status == 501 and error:
         raise Rejected(words, platform=PLATFORM, call=call, status=501)
     raise_for_status(answer, platform=PLATFORM, call=call, words=words)

@@ -24,12 +24,24 @@ class Record(msgspec.Struct):
     id: Any
 
 
+class Head(msgspec.Struct):
+    """By what a record is found in a list: its names and its times, which a plugin may have made anything of."""
+
+    id: Any = None
+    token: Any = None
+    date_created_gmt: Any = None
+    date_modified: Any = None
+    date_modified_gmt: Any = None
+    updated_at: Any = None
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A page of a list, each record still to be read. `pages` and `total`: of the whole list, where the store tells."""
 
     records: list[msgspec.Raw]
     ids: list[str]
+    heads: list[Head]
     pages: int | None = None
     total: int | None = None
     answered_at: datetime | None = None
@@ -64,9 +76,9 @@ def list_records(call: Call, name: str, path: str, params: Mapping[str, str], ke
     Raises TransientError for a list of something else.
     """
     answer = send(call, name, "GET", path, params=params)
-    records, ids = _records(answer, name, key)
+    records, ids, heads = _records(answer, name, key)
     pages, total = _number(answer, "x-wp-totalpages"), _number(answer, "x-wp-total")
-    return Listed(records, ids, pages, total, _answered_at(answer))
+    return Listed(records, ids, heads, pages, total, _answered_at(answer))
 
 
 def read_record(call: Call, name: str, path: str, params: Mapping[str, str] | None = None) -> bytes:
@@ -163,17 +175,17 @@ def delete_webhook(call: Call, number: int) -> None:
     decode(answer, Record, platform=PLATFORM, call="delete_webhook")
 
 
-def _records(answer: Answer, call: str, key: str = "id") -> tuple[list[msgspec.Raw], list[str]]:
+def _records(answer: Answer, call: str, key: str = "id") -> tuple[list[msgspec.Raw], list[str], list[Head]]:
     """
-    The records of a list, each still to be read, and their names; single ones may make no sense.
+    The records of a list, each still to be read, their names and heads; single ones may make no sense.
 
     Raises TransientError for a list of something else: it must not be taken for one in which nothing of ours is found.
     """
-    heads = decode(answer, list[dict[str, Any]], platform=PLATFORM, call=call)
-    ids = [_name(head.get(key), is_number=key == "id") for head in heads]
+    heads = decode(answer, list[Head], platform=PLATFORM, call=call)
+    ids = [_name(getattr(head, key), is_number=key == "id") for head in heads]
     if heads and not any(ids):
         raise TransientError("unreadable answer: nothing in it has a name", platform=PLATFORM, call=call, status=answer.status)
-    return decode(answer, list[msgspec.Raw], platform=PLATFORM, call=call), ids
+    return decode(answer, list[msgspec.Raw], platform=PLATFORM, call=call), ids, heads
 
 
 def _name(told: Any, *, is_number: bool) -> str:

@@ -1,5 +1,5 @@
 """
-How hard each store is asked: so many calls at once, pages of so many records.
+How hard each store is asked: so many calls at once, pages of so many records, as `steering` judges it.
 
 Both fall when a store answers slowly, with 5xx or 429, or not at all, and rise again while it answers quickly: a small server that
 sells must not be slowed down by us. Kept in memory, beside the transport through which a store is called.
@@ -15,14 +15,8 @@ from weakref import WeakKeyDictionary
 from connector.platforms import ThrottledError, TransientError
 from integrations.transport import Answer, Transport
 from integrations.woocommerce.payloads import PLATFORM
+from integrations.woocommerce.steering import LEAST_RECORDS, Answered, Steering
 
-MOST_AT_ONCE, FIRST_AT_ONCE = 4, 2
-MOST_RECORDS, LEAST_RECORDS = 100, 10
-"""A page: WooCommerce's own maximum (101 is answered 400), and so few that no server is troubled by them."""
-SLOW_SECONDS, QUICK_SECONDS = 5.0, 2.0
-QUICK_CALLS, QUICK_PAGES = 4, 2
-"""So many quick answers in a row let the pace rise."""
-MORE_RECORDS = 20
 WAIT_SECONDS = 30.0
 """So long a call waits for its turn."""
 T = TypeVar("T")
@@ -37,29 +31,30 @@ class Pace:
         self._wait_seconds = wait_seconds
         self._condition = Condition()
         self._running = 0
-        self._at_once = FIRST_AT_ONCE
-        self._records = MOST_RECORDS
-        self._quick_calls = 0
-        self._quick_pages = 0
+        self._singles = 0
+        self._steering = Steering()
 
     @property
     def at_once(self) -> int:
         """How many calls may run at the same time."""
-        return self._at_once
+        return self._steering.at_once
 
     @property
     def records(self) -> int:
         """How many records a page should hold."""
-        return self._records
+        return self._steering.records
 
-    def run(self, call: str, send: Callable[[], Answer], records: int = 0, *, is_read: bool = True) -> Answer:
+    def run(self, call: str, send: Callable[[], Answer], records: int = 0, *, kind: str = "", is_read: bool = True) -> Answer:
         """
-        Send when it is this call's turn, and learn from how long it took. `records`: how many at most the answer holds, if it is a page.
+        Send when it is this call's turn, and learn from how long it took.
 
-        Writes may take their time: what a store does then (mails, pings) says nothing of how busy it is.
-        Raises ThrottledError if the turn does not come, and whatever `send` raises.
+        `records`: how many at most the answer holds, if it is a page; pages of one `kind` are alike and take about the same time.
+
+        Pages let single records go first: somebody waits for these. Writes may take their time: what a store does then (mails, pings)
+        says nothing of how busy it is. Raises ThrottledError if the turn does not come, and whatever `send` raises.
         """
-        self._begin(call)
+        records = records if records >= LEAST_RECORDS else 0
+        beside = self._begin(call, is_page=records > 0)
         began, status = self._now(), 0
         try:
             answer = send()
@@ -68,39 +63,29 @@ class Pace:
             status = 599
             raise
         finally:
-            self._end(status, self._now() - began if is_read else 0.0, records)
+            self._end(Answered(status, began, self._now() - began if is_read else 0.0, kind or call, records, beside))
         return answer
 
-    def _begin(self, call: str) -> None:
+    def _begin(self, call: str, *, is_page: bool) -> int:
         with self._condition:
-            if not self._condition.wait_for(lambda: self._running < self._at_once, self._wait_seconds):
+            self._singles += not is_page
+            try:
+                is_free = self._condition.wait_for(
+                    lambda: self._running < self._steering.at_once and not (is_page and self._singles), self._wait_seconds
+                )
+            finally:
+                self._singles -= not is_page
+            if not is_free:
                 raise ThrottledError("the store is busy with our own calls", platform=PLATFORM, call=call, retry_after=self._wait_seconds)
             self._running += 1
+            self._condition.notify_all()
+            return self._running
 
-    def _end(self, status: int, seconds: float, records: int) -> None:
+    def _end(self, answer: Answered) -> None:
         with self._condition:
             self._running -= 1
-            if status >= 500 or status in (429, 430):
-                self._fall(self._at_once // 2, self._records // 2)
-            elif seconds >= SLOW_SECONDS:
-                self._fall(self._at_once - 1, self._records * 3 // 4 if records else self._records)
-            elif status and seconds <= QUICK_SECONDS:
-                self._rise(records)
+            self._steering.note(answer)
             self._condition.notify_all()
-
-    def _fall(self, at_once: int, records: int) -> None:
-        self._at_once, self._records = max(at_once, 1), max(records, LEAST_RECORDS)
-        self._quick_calls = self._quick_pages = 0
-
-    def _rise(self, records: int) -> None:
-        self._quick_calls += 1
-        if self._quick_calls >= QUICK_CALLS:
-            self._at_once, self._quick_calls = min(self._at_once + 1, MOST_AT_ONCE), 0
-        # Small answers say nothing of how long large ones take. Walks ask for a little less than a page.
-        if records * 2 > self._records:
-            self._quick_pages += 1
-            if self._quick_pages >= QUICK_PAGES:
-                self._records, self._quick_pages = min(self._records + MORE_RECORDS, MOST_RECORDS), 0
 
 
 _paces: "WeakKeyDictionary[Transport, dict[str, Pace]]" = WeakKeyDictionary()

@@ -1,8 +1,9 @@
 """A store's records by pages: which list each kind comes from, and what its records are to us."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -11,7 +12,8 @@ from connector.canonical import Checkout, Customer, Event, Order, Product, Remov
 from connector.codes import CodeState
 from connector.platforms import PayloadError, Rejected
 from connector.reading import Change, Count, Page
-from integrations.woocommerce import client, walks
+from integrations.woocommerce import abreast, client, walks
+from integrations.woocommerce.ahead import Patience
 from integrations.woocommerce.calling import Call
 from integrations.woocommerce.cart_routes import CartRoutes
 from integrations.woocommerce.carts import CartBody, cart_events
@@ -46,23 +48,62 @@ def page_of(call: Call, routes: CartRoutes, what: Resource, since: datetime | No
     Coupons come when their title or state changed: of amounts, ends, limits and uses WooCommerce keeps no time.
     """
     place = walks.place_of(cursor)
+    if what is Resource.CHECKOUT and place.part != ORDER_PAGES:
+        page = _carts(call, routes, since, until, place)
+        if page is not None:
+            return page
+        place = Place(part=ORDER_PAGES)
+    return _read(call, what, since, until, _walk(call, what, since, until).alone(place))
+
+
+def pages_of(
+    call: Call,
+    routes: CartRoutes,
+    what: Resource,
+    since: datetime | None,
+    until: datetime | None,
+    cursor: str | None,
+    patience: Patience,
+) -> Iterator[Page]:
+    """As `page_of`, page after page; but for carts, and for customers since an instant, read ahead by several calls at once."""
+    place = walks.place_of(cursor)
+    while what is Resource.CHECKOUT and place.part != ORDER_PAGES:
+        page = patience.ask(partial(_carts, call, routes, since, until, place))
+        place = walks.place_of(page.cursor) if page else Place(part=ORDER_PAGES)
+        if page is not None:
+            yield page
+    for step in abreast.steps(_walk(call, what, since, until), place, patience):
+        yield _read(call, what, since, until, step)
+
+
+def _walk(call: Call, what: Resource, since: datetime | None, until: datetime | None) -> abreast.Walk:
+    """The way through the list of a kind: by number for all, by change for what changed since. Of customers no store knows the changes."""
+    if what is Resource.CHECKOUT:
+        source, other = _unpaid(), _unpaid(is_old=True)
+    elif what in SOURCES:
+        source, other = SOURCES[what], None
+    else:
+        raise Rejected(f"WooCommerce gives no {what.value} this way", platform=PLATFORM, call="changes")
+    if what is Resource.CUSTOMER:
+        return abreast.ByNumber(call, source) if since is None else abreast.NewestFirst(call, source, since)
+    if since is None:
+        return abreast.ByNumber(call, source, until, other)
+    return abreast.ByChange(call, source, since, until, other)
+
+
+def _read(call: Call, what: Resource, since: datetime | None, until: datetime | None, step: Step) -> Page:
+    """What a step of such a walk brought."""
     match what:
         case Resource.ORDER:
-            step = walks.by_change(call, ORDERS, since, until, place)
             return _page(step, lambda raw: [one for one in _bought(raw) if isinstance(one, Order)], until)
         case Resource.CHECKOUT:
-            return _checkouts(call, routes, since, until, place)
+            return _page(step, lambda raw: [one for one in _bought(raw) if isinstance(one, Checkout)], until)
         case Resource.CUSTOMER:
-            step = walks.by_id(call, CUSTOMERS, place) if since is None else walks.newest_first(call, CUSTOMERS, since, place)
-            page = _page(step, lambda raw: [to_customer(decode(bytes(raw), CustomerBody), None)], None)
+            page = _page(step, lambda raw: [to_customer(decode(raw, CustomerBody), None)], None)
             return page if since is None else replace(page, records=_registered(page.records, since, until))
         case Resource.PRODUCT:
-            step = walks.by_change(call, PRODUCTS, since, until, place)
             return _products(call, step, until)
-        case Resource.DISCOUNT_CODE:
-            step = walks.by_change(call, COUPONS, since, until, place)
-            return _page(step, lambda raw: [to_code_state(decode(bytes(raw), CouponBody))], until)
-    raise Rejected(f"WooCommerce gives no {what.value} this way", platform=PLATFORM, call="changes")
+    return _page(step, lambda raw: [to_code_state(decode(raw, CouponBody))], until)
 
 
 def ids_of(call: Call, what: Resource, cursor: str | None) -> tuple[list[str], str | None]:
@@ -97,17 +138,13 @@ def count_of(call: Call, routes: CartRoutes, what: Resource, since: datetime | N
     raise Rejected(f"WooCommerce counts no {what.value}", platform=PLATFORM, call="count")
 
 
-def _checkouts(call: Call, routes: CartRoutes, since: datetime | None, until: datetime | None, place: Place) -> Page:
-    """The plugin's carts, then the orders that wait for payment."""
-    if place.part != ORDER_PAGES:
-        step = routes.changed(call, since, until, place)
-        if step is not None:
-            page = _page(step, _cart, until)
-            following = msgspec.structs.replace(step.place, part=CART_PAGES) if step.place else Place(part=ORDER_PAGES)
-            return replace(page, cursor=following.text())
-        place = Place(part=ORDER_PAGES)
-    step = _tolerant(lambda source: walks.by_change(call, source, since, until, place), _unpaid(), _unpaid(is_old=True))
-    return _page(step, lambda raw: [one for one in _bought(raw) if isinstance(one, Checkout)], until)
+def _carts(call: Call, routes: CartRoutes, since: datetime | None, until: datetime | None, place: Place) -> Page | None:
+    """The plugin's carts, before the orders that wait for payment; None without the plugin."""
+    step = routes.changed(call, since, until, place)
+    if step is None:
+        return None
+    following = msgspec.structs.replace(step.place, part=CART_PAGES) if step.place else Place(part=ORDER_PAGES)
+    return replace(_page(step, _cart, until), cursor=following.text())
 
 
 def _unpaid(*, is_old: bool = False) -> Source:
@@ -123,11 +160,11 @@ def _tolerant(ask: Callable[[Source], R], first: Source, other: Source) -> R:
 
 
 def _bought(raw: msgspec.Raw) -> list[Event]:
-    return order_events(decode(bytes(raw), OrderBody), None)
+    return order_events(decode(raw, OrderBody), None)
 
 
 def _cart(raw: msgspec.Raw) -> list[Event]:
-    return cart_events(decode(bytes(raw), CartBody), None)
+    return cart_events(decode(raw, CartBody), None)
 
 
 def _page(step: Step, read: Callable[[msgspec.Raw], Sequence[Event | CodeState]], until: datetime | None) -> Page:
@@ -152,7 +189,7 @@ def _page(step: Step, read: Callable[[msgspec.Raw], Sequence[Event | CodeState]]
 
 def _products(call: Call, step: Step, until: datetime | None) -> Page:
     """Products with their variations."""
-    page = _page(step, lambda raw: [to_product(decode(bytes(raw), ProductBody))], until)
+    page = _page(step, lambda raw: [to_product(decode(raw, ProductBody))], until)
     raws = dict(zip(step.ids, step.records, strict=True))
     found = with_variants(call, [(one, raws[one.platform_id]) for one in page.records if isinstance(one, Product)])
     return replace(page, records=tuple(found))

@@ -237,23 +237,23 @@ class Grant(msgspec.Struct, frozen=True):
     key_permissions: str
 
 
-def decode(body: bytes, shape: type[T]) -> T:
+def decode(body: bytes | msgspec.Raw, shape: type[T]) -> T:
     """
     Read a webhook body into one of the shapes.
 
     Raises PayloadError with reason `empty`, `not_json`, `store_error_body` (a signed REST error) or `shape`.
     """
-    if not body.strip():
-        raise PayloadError("the body is empty", platform=PLATFORM, reason="empty")
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
         raise _misshapen(body, error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if not bytes(body).strip():
+            raise PayloadError("the body is empty", platform=PLATFORM, reason="empty") from error
         raise PayloadError("the body is not JSON", platform=PLATFORM, reason="not_json") from error
 
 
-def _misshapen(body: bytes, error: msgspec.ValidationError) -> PayloadError:
+def _misshapen(body: bytes | msgspec.Raw, error: msgspec.ValidationError) -> PayloadError:
     try:
         told = msgspec.json.decode(body, type=ErrorBody)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

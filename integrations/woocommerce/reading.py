@@ -39,7 +39,7 @@ def products(call: Call, ids: Sequence[str]) -> list[Product]:
     readable: list[tuple[Product, msgspec.Raw]] = []
     for number, raw in records.items():
         try:
-            readable.append((to_product(decode(bytes(raw), ProductBody)), raw))
+            readable.append((to_product(decode(raw, ProductBody)), raw))
         except PayloadError as error:
             log.warning("product.unreadable", shop_id=call.access.shop_id, platform_id=number, reason=error.reason)
     found = with_variants(call, readable)
@@ -75,7 +75,7 @@ def _listed(call: Call, ids: Sequence[str]) -> tuple[dict[str, msgspec.Raw], dat
         part = ids[start : start + PAGE_SIZE]
         params = {"include": ",".join(part), "per_page": str(PAGE_SIZE), "status": "any"}
         listed = client.list_records(call, "products", "wc/v3/products", params)
-        records |= {identifier(decode(bytes(raw), DeletedBody).id): raw for raw in listed.records}
+        records |= {identifier(decode(raw, DeletedBody).id): raw for raw in listed.records}
         answered_at = answered_at or listed.answered_at
     return records, answered_at
 
@@ -92,7 +92,7 @@ def _parent(call: Call, number: str) -> str | None:
 def _keep(call: Call, raw: msgspec.Raw, found: dict[str, Order]) -> None:
     """Keep the order if it is placed, and forget it if it no longer is."""
     try:
-        body = decode(bytes(raw), OrderBody)
+        body = decode(raw, OrderBody)
         events = order_events(body, None)
     except PayloadError as error:
         log.warning("order.unreadable", shop_id=call.access.shop_id, reason=error.reason)

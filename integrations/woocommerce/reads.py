@@ -12,6 +12,7 @@ from connector.platforms import Access, Gone, PayloadError, Rejected, TransientE
 from connector.reading import Change, Count, Export, LineNow, Page
 from integrations.transport import Transport
 from integrations.woocommerce import client, reading
+from integrations.woocommerce.ahead import PATIENCE, Patience
 from integrations.woocommerce.calling import Call
 from integrations.woocommerce.cart_routes import CartRoutes
 from integrations.woocommerce.carts import TOPIC, cart_events, is_token
@@ -19,7 +20,7 @@ from integrations.woocommerce.coupons import coupon_now
 from integrations.woocommerce.lines import lines_now
 from integrations.woocommerce.links import admin_page, is_checkout_link
 from integrations.woocommerce.mapping import DRAFTS, UNPAID, cart_token, order_events, to_customer
-from integrations.woocommerce.pages import ORDERS, count_of, ids_of, page_of
+from integrations.woocommerce.pages import ORDERS, count_of, ids_of, page_of, pages_of
 from integrations.woocommerce.payloads import PLATFORM, CustomerBody, OrderBody, decode
 from integrations.woocommerce.profile import read_profile
 from integrations.woocommerce.values import optional_id
@@ -35,8 +36,8 @@ ORDER_TOPICS = frozenset({"order.created", "order.updated", "order.restored"})
 class WooReads:
     """`Reads` of WooCommerce; safe to call from many threads, holds its client and which stores lately had no plugin."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, transport: Transport, patience: Patience = PATIENCE) -> None:
+        self._transport, self._patience = transport, patience
         self._routes = CartRoutes()
 
     def changes(
@@ -45,10 +46,24 @@ class WooReads:
         """
         Records changed at or after `since`, and up to a minute before, and before `until`; see `pages.page_of` for what a store can tell.
 
-        Checkouts are the plugin's carts, then the orders that wait for payment. Keep `since` and `until` while paging. A page may hold
-        no record and still not be the last.
+        Without `since` all, by number. Checkouts are the plugin's carts, then the orders that wait for payment. Keep `since` and `until`
+        while paging. A page may hold no record and still not be the last.
         """
         return page_of(self._call(access), self._routes, what, since, until, cursor)
+
+    def pages(
+        self, access: Access, what: Resource, since: datetime | None, until: datetime | None = None, cursor: str | None = None
+    ) -> Iterator[Page]:
+        """
+        As `changes`, page after page, by as many calls at once as the store bears; see `abreast.steps`.
+
+        A store that asks us to wait, or fails for a moment, is waited for. Cursors are those of `changes`.
+        """
+        return pages_of(self._call(access), self._routes, what, since, until, cursor, self._patience)
+
+    def reaches_back(self, access: Access, what: Resource, now: datetime) -> datetime | None:
+        """None: a store shows all that it has."""
+        return None
 
     def ids(self, access: Access, what: Resource, cursor: str | None = None) -> tuple[list[str], str | None]:
         """The numbers of all records of a kind by pages, with the cursor for the next: see `pages.ids_of`."""
@@ -119,7 +134,7 @@ class WooReads:
         """There is none: raises Rejected."""
         raise _no_export()
 
-    def read_export(self, access: Access, export: Export, what: Resource) -> Iterator[Page]:
+    def read_export(self, access: Access, export: Export, what: Resource, skip: int = 0) -> Iterator[Page]:
         """There is none: raises Rejected."""
         raise _no_export()
 
@@ -194,7 +209,7 @@ def _customer_now(call: Call, number: str) -> Customer | None:
 
 def _is_bought_of(raw: msgspec.Raw, token: str) -> bool:
     try:
-        body = decode(bytes(raw), OrderBody)
+        body = decode(raw, OrderBody)
     except PayloadError:
         return False
     return cart_token(body) == token and body.status not in DRAFTS | UNPAID

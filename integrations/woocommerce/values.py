@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from connector.platforms import PayloadError
 from integrations.woocommerce.payloads import PLATFORM, Number, Text
@@ -20,7 +21,10 @@ _NO_DECIMALS = frozenset(
 )
 _THREE_DECIMALS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 _MOST_PIECES = 2_147_483_647
+_LARGE = 1 << 63
 _CENT = Decimal("0.01")
+REMEMBERED = 4096
+"""So many amounts and times: less than a megabyte of each."""
 
 
 def identifier(value: int | str) -> str:
@@ -33,6 +37,8 @@ def identifier(value: int | str) -> str:
 
 def optional_id(value: Number) -> str | None:
     """An id that may be missing; WooCommerce writes 0 for none (guests, simple products, deleted products)."""
+    if type(value) is int and 0 < value < _LARGE:
+        return str(value)
     raw = text(value)
     if raw is None or not _ID.fullmatch(raw) or not raw.strip("0-"):
         return None
@@ -41,6 +47,12 @@ def optional_id(value: Number) -> str | None:
 
 def money(value: Number) -> Decimal | None:
     """An exact amount; null and "" are None. Raises PayloadError for texts that are no plain decimal number."""
+    return _amount(value) if type(value) is str else _amount(text(value))
+
+
+# The same amounts come again and again within a record: nothing, whole sums, each line's own.
+@lru_cache(REMEMBERED)
+def _amount(value: str | None) -> Decimal | None:
     raw = text(value)
     if raw is None:
         return None
@@ -79,6 +91,11 @@ def currency_code(value: str) -> str:
 
 def country_code(value: Text) -> str | None:
     """An ISO 3166-1 alpha-2 code in capitals, or None."""
+    return None if value is None else _country(value)
+
+
+@lru_cache(REMEMBERED)
+def _country(value: Text) -> str | None:
     raw = text(value)
     return raw.upper() if raw and _COUNTRY.fullmatch(raw) else None
 
@@ -89,6 +106,12 @@ def instant(value: str | None) -> datetime | None:
 
     Raises PayloadError for anything else.
     """
+    return None if value is None else _instant(value)
+
+
+# A record's times are asked for more than once: by the walk through its list, and by what is made of it.
+@lru_cache(REMEMBERED)
+def _instant(value: str) -> datetime | None:
     raw = text(value)
     if raw is None or raw.startswith(("0000-", "-0001-")):
         return None
@@ -103,5 +126,11 @@ def instant(value: str | None) -> datetime | None:
 
 def web_address(value: Text, scheme: str = "http") -> str | None:
     """An address that a mail or page may use: http or https, or only https if asked for; else None."""
+    return None if value is None else _address(value, scheme)
+
+
+# Pictures and pages are those of a few products; what an order's own address costs here is nothing.
+@lru_cache(REMEMBERED // 4)
+def _address(value: Text, scheme: str) -> str | None:
     raw = text(value)
     return raw if raw and _ADDRESS.fullmatch(raw) and raw.lower().startswith(scheme) else None

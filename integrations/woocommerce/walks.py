@@ -15,14 +15,16 @@ import msgspec
 from connector.platforms import PayloadError, Rejected, TransientError
 from integrations.woocommerce import client
 from integrations.woocommerce.calling import Call
-from integrations.woocommerce.client import Listed
-from integrations.woocommerce.pace import MOST_RECORDS, pace_of
+from integrations.woocommerce.client import Head, Listed
+from integrations.woocommerce.pace import pace_of
 from integrations.woocommerce.payloads import PLATFORM
+from integrations.woocommerce.steering import MOST_RECORDS
 from integrations.woocommerce.values import instant
 
 OVERLAP = timedelta(minutes=1)
 """A change is seen only when the store's request has ended, and its clock is not ours: so much earlier is asked for."""
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
+BY_NUMBER: Mapping[str, str] = {"orderby": "id", "order": "asc"}
 MOST_TRIES = 3
 MOST_RESTARTS = 50
 
@@ -73,8 +75,10 @@ class Step:
 
     records: list[msgspec.Raw]
     ids: list[str]
+    heads: list[Head]
     place: Place | None
     answered_at: datetime | None = None
+    total: int | None = None
 
 
 def place_of(cursor: str | None) -> Place:
@@ -97,13 +101,14 @@ def by_change(call: Call, source: Source, since: datetime | None, until: datetim
     after = place.after or first_instant(source, since)
     params = span(source, after, until)
     found, fresh, is_last, place = _page(call, source, params, msgspec.structs.replace(place, after=after), _in_its_place)
-    times = [at for raw in fresh if (at := _told(raw, source.tells)) is not None]
+    heads = found.heads[len(found.heads) - len(fresh) :]
+    times = [at for head in heads if (at := told(head, source.tells)) is not None]
     newest = max(times, default=None)
     if is_last or (until is not None and newest is not None and newest >= until):
         return _step(found, fresh, None)
     if newest is None:
         return _step(found, fresh, place)
-    place = _clocks_went_back(place, fresh)
+    place = _clocks_went_back(place, heads)
     back = HOUR + SECOND if place.wary and newest < place.wary else timedelta(0) if source.is_exact else SECOND
     if after is None or newest - back > after:
         place = msgspec.structs.replace(place, after=newest - back, seen=0, last="", tries=0, first="", restarts=0)
@@ -125,28 +130,37 @@ def span(source: Source, after: datetime | None, until: datetime | None) -> dict
     if after is not None:
         params["modified_after"] = f"{after:%Y-%m-%dT%H:%M:%S}"
     if until is not None:
-        params["modified_before"] = f"{_floor(until + SECOND - timedelta(microseconds=1)):%Y-%m-%dT%H:%M:%S}"
+        params["modified_before"] = _end(until)
     return params
 
 
-def by_id(call: Call, source: Source, place: Place) -> Step:
+def numbers(until: datetime | None) -> dict[str, str]:
+    """The parameters for all records that did not change at or after `until`, by number."""
+    return {**BY_NUMBER, "dates_are_gmt": "true", "modified_before": _end(until)} if until is not None else dict(BY_NUMBER)
+
+
+def by_id(call: Call, source: Source, place: Place, params: Mapping[str, str] = BY_NUMBER) -> Step:
     """All records of a list, by number: what was deleted for good, which nobody tells, is what is missing from it."""
-    found, fresh, is_last, place = _page(call, source, {"orderby": "id", "order": "asc"}, place, _beyond_last)
+    found, fresh, is_last, place = _page(call, source, params, place, beyond_last)
     return _step(found, fresh, None if is_last else place)
 
 
 def newest_first(call: Call, source: Source, since: datetime, place: Place) -> Step:
     """Customers who registered at or after `since` (a minute more): the only time by which they can be listed."""
     found, fresh, is_last, place = _page(call, source, {"orderby": "registered_date", "order": "desc"}, place, _after_last)
-    is_past = any((at := _told(raw, "date_created_gmt")) is not None and at < _floor(since) - OVERLAP for raw in fresh)
+    heads = found.heads[len(found.heads) - len(fresh) :]
+    is_past = any((at := told(head, "date_created_gmt")) is not None and at < _floor(since) - OVERLAP for head in heads)
     return _step(found, fresh, None if is_last or is_past else place)
 
 
 def window(seen: int, most: int) -> tuple[int, int]:
-    """Size and number of a page that holds the last record seen and, among at most so many, as many new ones as can be."""
+    """Size and number of a page that holds the last record seen and, among about at most so many, as many new ones as can be."""
     if seen == 0:
         return most, 1
-    size = max(range(most, most // 2, -1), key=lambda size: ((seen - 1) // size + 1) * size - seen)
+    size = max(range(most, most // 2, -1), key=lambda size: -seen % size)
+    while seen % size == 0:
+        # All of these divide it, as 6 to 10 do 22,680: a larger page, for one that ends there would bring nothing.
+        size = max(size, most) + 1
     return size, (seen - 1) // size + 1
 
 
@@ -196,7 +210,7 @@ def _in_its_place(ids: Sequence[str], last: str, place: int) -> int | None:
     return position + 1 if position is not None and position <= place else None
 
 
-def _beyond_last(ids: Sequence[str], last: str, _: int) -> int | None:
+def beyond_last(ids: Sequence[str], last: str, _: int) -> int | None:
     """Numbers only grow: new are the larger ones, and none is missing if a smaller one or the same stands before them."""
     passed = [position for position, one in enumerate(ids) if one and int(one) <= int(last)]
     return passed[-1] + 1 if passed else None
@@ -204,7 +218,7 @@ def _beyond_last(ids: Sequence[str], last: str, _: int) -> int | None:
 
 def _back(place: Place, before: int, fresh_from: Callable[[Sequence[str], str, int], int | None]) -> Place:
     """Numbers let a walk go back page by page; by time it begins its instant anew, since the record it knew stands elsewhere now."""
-    if fresh_from is _beyond_last:
+    if fresh_from is beyond_last:
         return msgspec.structs.replace(place, seen=before)
     if place.restarts >= MOST_RESTARTS:
         raise TransientError("the store changes faster than it can be read", platform=PLATFORM, call="changes")
@@ -212,26 +226,26 @@ def _back(place: Place, before: int, fresh_from: Callable[[Sequence[str], str, i
 
 
 def _step(found: Listed, fresh: list[msgspec.Raw], place: Place | None) -> Step:
-    return Step(fresh, found.ids[len(found.ids) - len(fresh) :], place, found.answered_at)
+    first = len(found.ids) - len(fresh)
+    return Step(fresh, found.ids[first:], found.heads[first:], place, found.answered_at, found.total)
 
 
-class _Dated(msgspec.Struct):
-    date_created_gmt: str | None = None
-    date_modified: str | None = None
-    date_modified_gmt: str | None = None
-    updated_at: str | None = None
-
-
-def _told(raw: msgspec.Raw, name: str) -> datetime | None:
+def told(head: Head, name: str) -> datetime | None:
     """A time of a record; None if it makes no sense."""
+    found = getattr(head, name)
     try:
-        found: str | None = getattr(msgspec.json.decode(raw, type=_Dated), name)
-        return instant(found)
-    except (msgspec.DecodeError, PayloadError):
+        return instant(found) if isinstance(found, str) else None
+    except PayloadError:
         return None
 
 
-def _clocks_went_back(place: Place, fresh: Sequence[msgspec.Raw]) -> Place:
+def offset_of(head: Head) -> int | None:
+    """How many seconds a record's site time is ahead of UTC; None where it does not tell both."""
+    local, gmt = told(head, "date_modified"), told(head, "date_modified_gmt")
+    return None if local is None or gmt is None else round((local - gmt).total_seconds())
+
+
+def _clocks_went_back(place: Place, fresh: Sequence[Head]) -> Place:
     """
     Notes when a store's clocks were put back.
 
@@ -239,15 +253,19 @@ def _clocks_went_back(place: Place, fresh: Sequence[msgspec.Raw]) -> Place:
     instant moves forward only to an hour before the newest record, so that none is left behind.
     """
     offset, wary = place.offset, place.wary
-    for raw in fresh:
-        local, gmt = _told(raw, "date_modified"), _told(raw, "date_modified_gmt")
-        if local is None or gmt is None:
+    for head in fresh:
+        now, gmt = offset_of(head), told(head, "date_modified_gmt")
+        if now is None or gmt is None:
             continue
-        now = round((local - gmt).total_seconds())
         if offset is not None and now < offset and (wary is None or gmt >= wary):
             wary = gmt + 2 * HOUR
         offset = now
     return msgspec.structs.replace(place, offset=offset, wary=wary)
+
+
+def _end(until: datetime) -> str:
+    """The next whole second, for the filter knows no parts of one; what is later within it is sorted out when it is read."""
+    return f"{_floor(until + SECOND - timedelta(microseconds=1)):%Y-%m-%dT%H:%M:%S}"
 
 
 def _floor(at: datetime) -> datetime:

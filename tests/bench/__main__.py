@@ -1,5 +1,5 @@
 """
-`python -m tests.bench [door] [apply] [flow] [pages]`: interleaved rounds, a table for each, and the ratios that must hold.
+`python -m tests.bench [door] [apply] [flow] [pages] [sync]`: interleaved rounds, a table for each, and the ratios that must hold.
 
 Absolute figures depend on the machine, ratios of interleaved rounds much less. All figures go to var/bench.json. Ends with 1
 if a bound is missed, and with 2 if another benchmark is running.
@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from tests.bench import apply, door, flow, pages
+from tests.bench import apply, door, flow, pages, sync
 from tests.bench.ground import ROOT, Busy, Ground, open_ground
 from tests.bench.report import Findings, write
 
@@ -19,6 +19,7 @@ BENCHES: dict[str, Callable[[Ground, int | None], Findings]] = {
     "apply": apply.measure,
     "flow": flow.measure,
     "pages": pages.measure,
+    "sync": sync.measure,
 }
 
 
@@ -27,7 +28,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"of {', '.join(BENCHES)}; all unless said")
     parser.add_argument(
-        "--rounds", type=int, help="how many of each; five of the door, three of the worker's and 60 of the pages unless said"
+        "--rounds",
+        type=int,
+        help="how many of each; five of the door, three of the worker's, 60 of the pages, two of the sync unless said",
     )
     options = parser.parse_args(arguments)
     unknown = set(options.benches) - set(BENCHES)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from socket import socket
 
 import redis
 
+from integrations.sandbox.tls import Certificates
 from tests.bench.ground import ROOT, Ground
 from tests.valkey import free_port
 
@@ -53,11 +55,23 @@ def web(ground: Ground) -> Iterator[int]:
 
 
 @contextmanager
-def worker(ground: Ground) -> Iterator[None]:
-    """`connector worker`, ready to answer the bell."""
+def worker(ground: Ground, environment: Mapping[str, str] | None = None) -> Iterator[int]:
+    """`connector worker`, ready to answer the bell, with these settings beside the usual ones; yields its process id."""
     listeners = _listeners(ground)
-    with _running(ground, [*OURS, "worker"], _settings(ground), lambda: _listeners(ground) > listeners, "the worker"):
-        yield
+    settings = {**_settings(ground), **(environment or {})}
+    with _running(ground, [*OURS, "worker"], settings, lambda: _listeners(ground) > listeners, "the worker") as number:
+        yield number
+
+
+@contextmanager
+def store(ground: Ground, factory: str, certificates: Certificates, environment: Mapping[str, str]) -> Iterator[int]:
+    """A pretend store with TLS, an application of `sync_server`; yields its port once it listens."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "--factory", f"tests.bench.sync_server:{factory}", "--port", str(port)]
+    command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    command += ["--ssl-certfile", str(certificates.cert_pem), "--ssl-keyfile", str(certificates.key_pem)]
+    with _running(ground, command, environment, lambda: is_listening(port), factory):
+        yield port
 
 
 @contextmanager
@@ -76,6 +90,17 @@ def node(ground: Ground, script: Path) -> Iterator[int]:
     environment = _environment(ground) | {"PORT": str(port), "NODE_ENV": "production"}
     with _running(ground, ["node", str(script)], environment, lambda: is_listening(port), script.name):
         yield port
+
+
+@contextmanager
+def later(seconds: float, act: Callable[[], None]) -> Iterator[None]:
+    """Do something once, so many seconds after the block began; it has been done when the block is over."""
+    timer = threading.Timer(seconds, act)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
 
 
 def is_listening(port: int) -> bool:
@@ -104,14 +129,14 @@ def _settings(ground: Ground) -> dict[str, str]:
 @contextmanager
 def _running(
     ground: Ground, command: Sequence[str], environment: Mapping[str, str], is_ready: Callable[[], bool], name: str
-) -> Iterator[None]:
+) -> Iterator[int]:
     base = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     with ground.log.open("ab") as log:
         process = subprocess.Popen(command, cwd=ROOT, env={**base, **environment}, stdout=log, stderr=log)
     try:
         if not wait_until(lambda: process.poll() is not None or is_ready(), START_SECONDS) or process.poll() is not None:
             raise NotStarted(f"{name} did not start (exit code {process.poll()}); {ground.last_words()}")
-        yield
+        yield process.pid
     finally:
         process.terminate()
         try:

@@ -47,6 +47,15 @@ class Findings:
         wish = "" if aim is None else f", aim {aim:g}"
         self.checks.append(Check(f"{ratio:.2f} × {name} (at least {least:g}{wish})", ratio >= least))
 
+    def at_least_of(self, value: float, unit: str, least: float, aim: float | None = None) -> None:
+        """Check a figure against its lower bound."""
+        wish = "" if aim is None else f", aim {aim:,g}"
+        self.checks.append(Check(f"{value:,.0f} {unit} (at least {least:,g}{wish})", value >= least))
+
+    def holds(self, claim: str, is_true: bool) -> None:
+        """Check a claim."""
+        self.checks.append(Check(claim, is_true))
+
     def at_most(self, value: float, unit: str, what: str, most: float) -> None:
         """Check a figure against its upper bound."""
         self.checks.append(Check(f"{value:,.1f} {unit} {what} (at most {most:g})", value <= most))

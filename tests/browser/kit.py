@@ -1,7 +1,7 @@
 """
 How pages are looked at: in both languages, wide and narrow, light and dark; and what must hold for each look.
 
-`check(page, name)` is for the page as it stands; `look_everywhere(member_page, "/app/members", "members")` opens a page in each
+`assert_look(page, name)` is for the page as it stands; `assert_looks_right(member_page, "/app/members", "members")` opens a page in each
 language and checks all eight looks.
 """
 
@@ -117,7 +117,7 @@ def faults_of(page: Page) -> list[str]:
     return found
 
 
-def check(page: Page, name: str, *, language: str = "") -> None:
+def assert_look(page: Page, name: str, *, language: str = "") -> None:
     """
     Everything that must hold for a page as it stands, then its picture in var/screens. `language`: if it is another one now.
 
@@ -137,7 +137,7 @@ def check(page: Page, name: str, *, language: str = "") -> None:
     assert not found, f"{place}: " + "; ".join(found)
 
 
-def look_everywhere(
+def assert_looks_right(
     open_page: Opens,
     path: str,
     name: str,
@@ -164,7 +164,7 @@ def look_everywhere(
                 page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
                 state = page.evaluate(STATE)
                 assert (state["width"], state["scheme"]) == (width, scheme)
-                check(page, name)
+                assert_look(page, name)
         page.context.close()
 
 

@@ -83,9 +83,9 @@ def frame_of(page: Page) -> Frame:
     return next(frame for frame in page.frames if "/embedded/" in frame.url)
 
 
-def look_at_frame(admin: Admin, name: str, seen: str, prepare: Callable[[str], object] = lambda language: None) -> None:
+def assert_frame_looks_right(admin: Admin, name: str, seen: str, prepare: Callable[[str], object] = lambda language: None) -> None:
     """
-    All eight looks of our page in the admin, as `kit.look_everywhere` has them for whole pages; pictures in var/screens.
+    All eight looks of our page in the admin, as `kit.assert_looks_right` has them for whole pages; pictures in var/screens.
 
     `seen`: a part that must be there. `prepare` gets the language before the page is opened.
     """

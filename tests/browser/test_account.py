@@ -7,7 +7,7 @@ from connector.rules.permissions import StaffRole
 from connector.store import passwords, staff
 from connector.web.composition import Composition
 from tests.browser.conftest import Opens
-from tests.browser.kit import HOSTILE, check, faults_of, look_everywhere
+from tests.browser.kit import HOSTILE, assert_look, assert_looks_right, faults_of
 from tests.conftest import TestShop
 from tests.web.conftest import run, scalar
 from tests.web.signing import links_in
@@ -40,11 +40,11 @@ def ask_for_link(page: Page) -> None:
     ],
 )
 def test_how_the_public_pages_look(path: str, name: str, visitor_page: Opens) -> None:
-    look_everywhere(visitor_page, path, name)
+    assert_looks_right(visitor_page, path, name)
 
 
 def test_how_the_answer_to_a_wish_for_a_link_looks(visitor_page: Opens) -> None:
-    look_everywhere(visitor_page, "/sign-in", "sign-in-sent", prepare=ask_for_link)
+    assert_looks_right(visitor_page, "/sign-in", "sign-in-sent", prepare=ask_for_link)
 
 
 def test_how_the_second_factor_looks(visitor_page: Opens, sam: str) -> None:
@@ -55,7 +55,7 @@ def test_how_the_second_factor_looks(visitor_page: Opens, sam: str) -> None:
         expect(page.locator("img.qr")).to_be_visible()
         page.locator("img.qr").evaluate("one => one.decode()")  # fails for a picture that cannot be drawn
 
-    look_everywhere(visitor_page, "/support/sign-in", "second-factor", prepare=show)
+    assert_looks_right(visitor_page, "/support/sign-in", "second-factor", prepare=show)
 
 
 @pytest.mark.parametrize(("path", "name"), [("/app/members", "members"), ("/app/keys", "keys"), ("/app/audit", "audit")])
@@ -64,7 +64,7 @@ def test_how_the_account_pages_look(path: str, name: str, member_page: Opens, pa
         select account_id, id, 'member mem_1', 'automation.on', 'aut_01a20273-ec86-723e-9249-76ab2821d310', 'asked by the owner', now(),
         'req_01a20273-ec86-723e-9249-76ab2821d310' from shops"""
     run(parts, statement)
-    look_everywhere(member_page, path, name)
+    assert_looks_right(member_page, path, name)
 
 
 def test_a_member_signs_in_works_and_signs_out(visitor_page: Opens, parts: Composition, shopify_shop: TestShop) -> None:
@@ -83,7 +83,7 @@ def test_a_member_signs_in_works_and_signs_out(visitor_page: Opens, parts: Compo
     page.get_by_role("button", name="Make the key").click()
     key = page.locator("#fresh").inner_text()
     assert key.startswith("ck_")
-    check(page, "keys-fresh")
+    assert_look(page, "keys-fresh")
     page.goto("/app/keys")
     assert key not in page.content()
     page.get_by_role("button", name="Revoke Reports").click()
@@ -102,7 +102,7 @@ def test_the_language_is_chosen_with_a_button_and_stays(visitor_page: Opens) -> 
     page.get_by_role("button", name="Français").click()
     expect(page.get_by_role("heading", name="Se connecter")).to_be_visible()
     page.goto("/connect/woocommerce")
-    check(page, "connect-after-choosing", language="fr")
+    assert_look(page, "connect-after-choosing", language="fr")
 
 
 def test_a_keyboard_is_enough_to_sign_in(visitor_page: Opens, parts: Composition, shopify_shop: TestShop) -> None:
@@ -139,4 +139,4 @@ def test_what_somebody_typed_is_shown_as_text(text: str, member_page: Opens, par
 @pytest.mark.parametrize("path", ["/app/transfer", "/app/shops/{shop}/transfer"])
 def test_how_moving_a_store_looks(path: str, member_page: Opens, parts: Composition, shopify_shop: TestShop) -> None:
     shop = str(scalar(parts, "select public_id from shops"))
-    look_everywhere(member_page, path.replace("{shop}", shop), "transfer-shop" if "{shop}" in path else "transfer")
+    assert_looks_right(member_page, path.replace("{shop}", shop), "transfer-shop" if "{shop}" in path else "transfer")

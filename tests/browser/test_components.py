@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from connector.web.composition import Composition
 from tests.browser.conftest import Opens
-from tests.browser.kit import HOSTILE, check, faults_of, look_everywhere
+from tests.browser.kit import HOSTILE, assert_look, assert_looks_right, faults_of
 from tests.web.conftest import browser as client_of
 
 URL = "/app/_components"
@@ -23,15 +23,15 @@ URL = "/app/_components"
     ],
 )
 def test_how_it_looks(path: str, name: str, member_page: Opens) -> None:
-    look_everywhere(member_page, path, name, status=404 if name == "error" else 200)
+    assert_looks_right(member_page, path, name, status=404 if name == "error" else 200)
 
 
 def test_how_a_table_without_rows_looks(member_page: Opens) -> None:
-    look_everywhere(member_page, f"{URL}?q=zzz", "components-empty", languages=("fr",))
+    assert_looks_right(member_page, f"{URL}?q=zzz", "components-empty", languages=("fr",))
 
 
 def test_how_the_panel_looks(member_page: Opens) -> None:
-    look_everywhere(
+    assert_looks_right(
         member_page,
         URL,
         "components-panel",
@@ -41,18 +41,20 @@ def test_how_the_panel_looks(member_page: Opens) -> None:
 
 
 def test_how_the_dialog_looks(member_page: Opens) -> None:
-    look_everywhere(member_page, URL, "components-dialog", prepare=lambda page: page.locator("a[data-dialog]").click(), languages=("en",))
+    assert_looks_right(
+        member_page, URL, "components-dialog", prepare=lambda page: page.locator("a[data-dialog]").click(), languages=("en",)
+    )
 
 
 def test_how_the_menu_of_the_frame_looks(member_page: Opens) -> None:
-    look_everywhere(member_page, f"{URL}/removal", "frame-menu", prepare=lambda page: page.locator(".self summary").click())
+    assert_looks_right(member_page, f"{URL}/removal", "frame-menu", prepare=lambda page: page.locator(".self summary").click())
 
 
 def test_a_viewer_sees_a_page_for_fewer(member_page: Opens) -> None:
     page = member_page("read_only")
     page.goto(URL)
     expect(page.get_by_role("navigation", name="Pages").get_by_role("link", name="Members")).to_have_count(0)
-    check(page, "components-viewer")
+    assert_look(page, "components-viewer")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -65,7 +67,7 @@ def test_what_somebody_typed_is_shown_as_text(text: str, member_page: Opens) -> 
     page.reload()
     expect(page.get_by_text(f"No row fits “{text}”.")).to_be_visible()
     expect(page.get_by_label("Who")).to_have_value(text)
-    check(page, "components-hostile")
+    assert_look(page, "components-hostile")
 
 
 def test_without_scripts_links_are_links_and_forms_are_forms(member_page: Opens) -> None:

@@ -8,7 +8,7 @@ from connector.web.composition import Composition
 from integrations.transport import Transport
 from integrations.woocommerce.install import WooKeyInstall
 from tests.browser.conftest import Opens
-from tests.browser.kit import look_everywhere
+from tests.browser.kit import assert_looks_right
 from tests.integrations.woo_installs import KEY, READ_ONLY, SECRET, WRITE, Store
 from tests.web.conftest import scalar
 from tests.web.posting import PostingPlatform
@@ -43,7 +43,7 @@ def test_how_refused_keys_look(visitor_page: Opens, store: Store) -> None:
         expect(page.locator("#keys-store")).to_have_value("https://galets.example")
         assert not any(word in page.content() for word in (KEY, SECRET))
 
-    look_everywhere(visitor_page, "/connect/woocommerce", "keys-refused", prepare=refused)
+    assert_looks_right(visitor_page, "/connect/woocommerce", "keys-refused", prepare=refused)
 
 
 def test_keys_that_work_lead_to_the_shops_page(visitor_page: Opens, store: Store, parts: Composition) -> None:

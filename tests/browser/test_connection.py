@@ -10,7 +10,7 @@ from connector.platforms import Access
 from connector.store import checkups
 from connector.web.composition import Composition
 from tests.browser.conftest import Opens
-from tests.browser.kit import faults_of, look_everywhere
+from tests.browser.kit import assert_looks_right, faults_of
 from tests.conftest import TestShop
 from tests.web.conftest import run, shop_public_id
 from tests.web.posting import PostingPlatform
@@ -65,20 +65,20 @@ def examined(parts: Composition, woo_shop: TestShop, here: str) -> str:
 
 
 def test_how_an_examined_connection_looks(member_page: Opens, examined: str) -> None:
-    look_everywhere(member_page, f"{examined}/connection", "connection")
+    assert_looks_right(member_page, f"{examined}/connection", "connection")
 
 
 def test_how_a_connection_looks_that_nobody_examined(member_page: Opens, here: str) -> None:
-    look_everywhere(member_page, f"{here}/connection", "connection-new")
+    assert_looks_right(member_page, f"{here}/connection", "connection-new")
 
 
 def test_how_support_sees_a_connection(staff_page: Opens, examined: str) -> None:
-    look_everywhere(staff_page, f"{examined.replace('/app/', '/support/')}/connection", "support-connection")
+    assert_looks_right(staff_page, f"{examined.replace('/app/', '/support/')}/connection", "support-connection")
 
 
 def test_how_the_page_of_a_store_without_the_plugin_looks(member_page: Opens, parts: Composition, examined: str) -> None:
     run(parts, "update shops set stranger_host = 'staging.boutique.test', stranger_at = app_now() where platform = 'woocommerce'")
-    look_everywhere(member_page, examined, "shop-woocommerce")
+    assert_looks_right(member_page, examined, "shop-woocommerce")
 
 
 @pytest.mark.spec("C21")

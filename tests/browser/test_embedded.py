@@ -7,8 +7,8 @@ from playwright.sync_api import Request, Route, expect
 from connector.web.composition import Composition
 from integrations.sandbox.shopify_people import PACKER, STAFF
 from tests.browser.conftest import Opens, Site
-from tests.browser.kit import check, faults_of, look_everywhere
-from tests.browser.stores import Admin, admin, frame_of, look_at_frame, parts, sandbox
+from tests.browser.kit import assert_look, assert_looks_right, faults_of
+from tests.browser.stores import Admin, admin, assert_frame_looks_right, frame_of, parts, sandbox
 from tests.web.conftest import run, scalar
 
 __all__ = ["admin", "parts", "sandbox"]
@@ -58,7 +58,7 @@ def test_the_button_leads_to_the_whole_app_at_the_top_of_the_browser(admin: Admi
     expect(page).to_have_url(f"{admin.site.url}/app/shops/{scalar(parts, 'select public_id from shops')}")
     expect(page.get_by_role("heading", level=1)).to_contain_text(admin.sandbox.shopify.shop.name)
     expect(page.locator("details.self")).to_contain_text("hello@harbour-and-pine.example")
-    check(page, "embedded-arrived")
+    assert_look(page, "embedded-arrived")
     page.reload()
     expect(page.locator("details.self")).to_contain_text("hello@harbour-and-pine.example")
     assert scalar(parts, "select count(*) from admin_codes") == 0
@@ -160,7 +160,7 @@ def test_outside_the_admin_the_page_says_where_it_belongs(admin: Admin) -> None:
     page = admin.page()
     page.goto("/embedded/shopify?shop=demo.myshopify.com")
     expect(page.get_by_role("alert")).to_contain_text("Open the app in your store’s admin")
-    check(page, "embedded-outside")
+    assert_look(page, "embedded-outside")
 
 
 def test_without_scripts_the_page_says_that_it_needs_them(admin: Admin) -> None:
@@ -170,13 +170,13 @@ def test_without_scripts_the_page_says_that_it_needs_them(admin: Admin) -> None:
 
 
 def test_nothing_but_a_shop_opens_the_page(site: Site, visitor_page: Opens) -> None:
-    look_everywhere(visitor_page, "/embedded/shopify?shop=evil.example", "embedded-no-shop", languages=("en",), status=400)
+    assert_looks_right(visitor_page, "/embedded/shopify?shop=evil.example", "embedded-no-shop", languages=("en",), status=400)
 
 
 def test_the_page_looks_right_in_the_admin(admin: Admin) -> None:
     page = admin.page()
     expect(admin.install(page).get_by_role("button", name="Turn on")).to_be_visible()
-    look_at_frame(admin, "embedded-off", "[data-do=on]")
+    assert_frame_looks_right(admin, "embedded-off", "[data-do=on]")
 
 
 def test_the_page_looks_right_with_much_to_say(admin: Admin, parts: Composition) -> None:
@@ -185,4 +185,4 @@ def test_the_page_looks_right_with_much_to_say(admin: Admin, parts: Composition)
     expect(admin.install(page).get_by_role("button", name="Turn on")).to_be_visible()
     run(parts, TOLD)
     run(parts, "update automations set is_on = true, activated_at = now()")
-    look_at_frame(admin, "embedded-attention", "[data-do=off]")
+    assert_frame_looks_right(admin, "embedded-attention", "[data-do=off]")

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Page, Request, expect
 
 from connector.web.composition import Composition
-from tests.browser.kit import check, faults_of
+from tests.browser.kit import assert_look, faults_of
 from tests.browser.stores import Admin, admin, parts, sandbox
 from tests.web.conftest import run, scalar
 
@@ -28,7 +28,7 @@ def test_a_store_is_connected_in_one_click_and_its_owner_signed_in(admin: Admin,
     expect(page.get_by_role("heading", level=1)).to_contain_text(admin.sandbox.shopify.shop.name)
     expect(page.get_by_text("The connection is incomplete.")).to_have_count(0)
     assert dict(admin.sandbox.shopify.tokens.answered) == {"code": 1}
-    check(page, "installed")
+    assert_look(page, "installed")
 
 
 def test_fewer_permissions_are_named_on_the_shops_page(admin: Admin) -> None:
@@ -43,7 +43,7 @@ def test_fewer_permissions_are_named_on_the_shops_page(admin: Admin) -> None:
         "read_shopify_payments_disputes",
         "write_discounts",
     ]
-    check(page, "installed-incomplete")
+    assert_look(page, "installed-incomplete")
 
 
 def test_no_address_after_the_callback_holds_the_code(admin: Admin) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.browser.axe import grave, violations
 from tests.browser.conftest import Opens
-from tests.browser.kit import LOOKS, SCREENS, check, faults_of, look_everywhere
+from tests.browser.kit import LOOKS, SCREENS, assert_look, assert_looks_right, faults_of
 
 FAULTS = {
     "an inline script": (
@@ -37,7 +37,7 @@ def test_a_page_fails_for(name: str, visitor_page: Opens) -> None:
     page.evaluate(f"() => {{ {script} }}")
     page.wait_for_timeout(100)
     with pytest.raises(AssertionError, match=said):
-        check(page, "kit")
+        assert_look(page, "kit")
 
 
 def test_a_request_to_another_host_is_a_fault(visitor_page: Opens) -> None:
@@ -63,7 +63,7 @@ def test_a_page_that_is_an_error_by_its_own_status_is_no_fault(visitor_page: Ope
     answer = page.goto("/nothing-here")
     assert answer is not None
     assert answer.status == 404
-    check(page, "error")
+    assert_look(page, "error")
 
 
 def test_axe_speaks_up_for_what_it_should(visitor_page: Opens, axe: str) -> None:
@@ -79,11 +79,11 @@ def test_there_are_eight_looks_and_each_has_its_picture(visitor_page: Opens) -> 
     page.goto("/sign-in")
     picture = SCREENS / "kit-fr-390-dark.png"
     picture.unlink(missing_ok=True)
-    check(page, "kit")
+    assert_look(page, "kit")
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_sign_in_in_place_of_the_page_is_seen(visitor_page: Opens) -> None:
     with pytest.raises(AssertionError) as seen:
-        look_everywhere(visitor_page, "/app/members", "kit-other-page")
-    assert seen.traceback[-1].name == "look_everywhere", "it failed where the page is told apart, not at its looks"
+        assert_looks_right(visitor_page, "/app/members", "kit-other-page")
+    assert seen.traceback[-1].name == "assert_looks_right", "it failed where the page is told apart, not at its looks"

@@ -6,7 +6,7 @@ from playwright.sync_api import Page
 from connector.web.composition import Composition
 from tests.browser.conftest import Opens
 from tests.browser.furnished import furnish
-from tests.browser.kit import look_everywhere
+from tests.browser.kit import assert_looks_right
 from tests.conftest import TestShop
 from tests.web.conftest import run, shop_public_id
 
@@ -24,11 +24,11 @@ def here(parts: Composition, shopify_shop: TestShop) -> str:
 
 
 def test_how_the_dashboard_looks(member_page: Opens, won: str) -> None:
-    look_everywhere(member_page, "/app?days=7", "dashboard")
+    assert_looks_right(member_page, "/app?days=7", "dashboard")
 
 
 def test_how_a_dashboard_without_stores_looks(member_page: Opens, parts: Composition) -> None:
-    look_everywhere(member_page, "/app", "dashboard-empty")
+    assert_looks_right(member_page, "/app", "dashboard-empty")
 
 
 @pytest.mark.parametrize(
@@ -43,11 +43,11 @@ def test_how_a_dashboard_without_stores_looks(member_page: Opens, parts: Composi
     ],
 )
 def test_how_the_pages_of_a_shop_look(path: str, name: str, member_page: Opens, won: str, here: str) -> None:
-    look_everywhere(member_page, here + path, name)
+    assert_looks_right(member_page, here + path, name)
 
 
 def test_how_the_page_of_a_checkout_looks(member_page: Opens, won: str) -> None:
-    look_everywhere(member_page, f"/app/checkouts/{won}", "checkout")
+    assert_looks_right(member_page, f"/app/checkouts/{won}", "checkout")
 
 
 def test_how_a_checkout_looks_beside_its_list(member_page: Opens, won: str, here: str) -> None:
@@ -55,16 +55,16 @@ def test_how_a_checkout_looks_beside_its_list(member_page: Opens, won: str, here
         page.locator("#list td.who a").nth(1).click()
         page.locator("dialog.panel .timeline").wait_for()
 
-    look_everywhere(member_page, f"{here}/checkouts", "checkout-panel", prepare=open_panel)
+    assert_looks_right(member_page, f"{here}/checkouts", "checkout-panel", prepare=open_panel)
 
 
 def test_how_connecting_looks(member_page: Opens, shopify_shop: TestShop) -> None:
-    look_everywhere(member_page, "/app/connect", "connect")
+    assert_looks_right(member_page, "/app/connect", "connect")
 
 
 def test_how_a_new_shop_looks(member_page: Opens, parts: Composition, shopify_shop: TestShop, here: str) -> None:
     for path, name in (("/checkouts", "checkouts-empty"), ("/preview", "preview-sample")):
-        look_everywhere(member_page, here + path, name)
+        assert_looks_right(member_page, here + path, name)
 
 
 def test_how_a_refusal_looks(member_page: Opens, shopify_shop: TestShop, here: str) -> None:
@@ -74,9 +74,9 @@ def test_how_a_refusal_looks(member_page: Opens, shopify_shop: TestShop, here: s
         page.locator("#switch button").click()
         page.locator(".note.bad").wait_for()
 
-    look_everywhere(member_page, f"{here}/checkouts", "checkouts-refused", prepare=refuse)
+    assert_looks_right(member_page, f"{here}/checkouts", "checkouts-refused", prepare=refuse)
 
 
 def test_how_a_shop_looks_whose_access_was_lost(member_page: Opens, parts: Composition, woo_shop: TestShop) -> None:
     run(parts, "update shops set state = 'needs_sign_in', missing_scopes = '{read_customers}'")
-    look_everywhere(member_page, f"/app/shops/{shop_public_id(parts, woo_shop)}", "shop-lost")
+    assert_looks_right(member_page, f"/app/shops/{shop_public_id(parts, woo_shop)}", "shop-lost")

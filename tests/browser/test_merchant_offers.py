@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from connector.codes import CodeKind, CodeStatus, Restriction
 from connector.web.composition import Composition
 from tests.browser.conftest import Opens
-from tests.browser.kit import faults_of, look_everywhere
+from tests.browser.kit import assert_looks_right, faults_of
 from tests.conftest import TestShop
 from tests.fakes import FakePlatform
 from tests.sync.offer_desk import TEN_PERCENT, OfferDesk
@@ -63,8 +63,8 @@ def running(desk: OfferDesk) -> str:
 
 
 def test_how_no_offers_and_a_new_one_look(member_page: Opens, here: str, shelf: ShelfCodes) -> None:
-    look_everywhere(member_page, here, "offers-empty")
-    look_everywhere(member_page, f"{here}/new", "offer-new")
+    assert_looks_right(member_page, here, "offers-empty")
+    assert_looks_right(member_page, f"{here}/new", "offer-new")
 
 
 def test_how_offers_look(member_page: Opens, here: str, desk: OfferDesk, running: str) -> None:
@@ -74,18 +74,18 @@ def test_how_offers_look(member_page: Opens, here: str, desk: OfferDesk, running
     desk.hold_code("ETE", restrictions=(Restriction.PRODUCTS,))
     desk.tend()
     assert stopped
-    look_everywhere(member_page, here, "offers")
-    look_everywhere(member_page, "/app", "dashboard-offers")
-    look_everywhere(member_page, f"{here}/{stopped}", "offer-suspended")
+    assert_looks_right(member_page, here, "offers")
+    assert_looks_right(member_page, "/app", "dashboard-offers")
+    assert_looks_right(member_page, f"{here}/{stopped}", "offer-suspended")
 
 
 def test_how_the_page_of_an_offer_looks(member_page: Opens, here: str, running: str, desk: OfferDesk) -> None:
-    look_everywhere(member_page, f"{here}/{running}", "offer")
-    look_everywhere(member_page, f"{here}/{running}/deactivation", "offer-off")
-    look_everywhere(member_page, f"{here}/{running}/deletion", "offer-delete")
-    look_everywhere(member_page, f"{here}/{running}/history", "offer-history")
+    assert_looks_right(member_page, f"{here}/{running}", "offer")
+    assert_looks_right(member_page, f"{here}/{running}/deactivation", "offer-off")
+    assert_looks_right(member_page, f"{here}/{running}/deletion", "offer-delete")
+    assert_looks_right(member_page, f"{here}/{running}/history", "offer-history")
     desk.act(running, "delete")
-    look_everywhere(member_page, f"{here}/deleted", "offers-deleted")
+    assert_looks_right(member_page, f"{here}/deleted", "offers-deleted")
 
 
 def test_how_the_preview_looks(member_page: Opens, here: str, running: str) -> None:
@@ -94,7 +94,7 @@ def test_how_the_preview_looks(member_page: Opens, here: str, running: str) -> N
         page.locator("iframe").nth(1).scroll_into_view_if_needed()
         expect(page.frame_locator("iframe >> nth=1").locator(".offer-code")).to_have_text("MERCI10")
 
-    look_everywhere(member_page, f"{here}/{running}/preview", "offer-preview", prepare=see_both)
+    assert_looks_right(member_page, f"{here}/{running}/preview", "offer-preview", prepare=see_both)
 
 
 def test_how_the_editor_looks_with_the_stores_codes_and_a_cut_picture(member_page: Opens, here: str, shelf: ShelfCodes) -> None:
@@ -105,7 +105,7 @@ def test_how_the_editor_looks_with_the_stores_codes_and_a_cut_picture(member_pag
         page.get_by_role("button", name="Show codes").or_(page.get_by_role("button", name="Afficher les codes")).click()
         page.locator(".code-line").first.wait_for()
 
-    look_everywhere(member_page, f"{here}/new", "offer-codes", prepare=choose, ends_at=f"{here}/new")
+    assert_looks_right(member_page, f"{here}/new", "offer-codes", prepare=choose, ends_at=f"{here}/new")
 
 
 def test_how_a_code_for_each_and_a_refusal_look(member_page: Opens, here: str, shelf: ShelfCodes) -> None:
@@ -116,7 +116,7 @@ def test_how_a_code_for_each_and_a_refusal_look(member_page: Opens, here: str, s
         page.locator("button[value=publish]").click()
         page.locator(".note.bad").wait_for()
 
-    look_everywhere(member_page, f"{here}/new", "offer-refused", prepare=refuse)
+    assert_looks_right(member_page, f"{here}/new", "offer-refused", prepare=refuse)
 
 
 @pytest.mark.spec("SH-10")

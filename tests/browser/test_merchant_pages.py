@@ -12,7 +12,7 @@ from connector.store.system_mails import SystemMail
 from connector.web.composition import Composition
 from tests.browser.conftest import Opens
 from tests.browser.furnished import furnish
-from tests.browser.kit import HOSTILE, check, faults_of
+from tests.browser.kit import HOSTILE, assert_look, faults_of
 from tests.conftest import TestShop
 from tests.factories import make_line
 from tests.web.conftest import Seed, abandon, run, scalar, shop_public_id, turn_on
@@ -126,7 +126,7 @@ def test_hostile_texts_do_nothing_on_any_page(
         page.goto(path)
         expect(page.locator("body")).to_contain_text("<script>alert(1)</script>")
         expect(page.locator("body")).to_contain_text("{{7*7}} ${7*7}")
-        check(page, "hostile")
+        assert_look(page, "hostile")
 
 
 # ---------------------------------------------------------------- the preview

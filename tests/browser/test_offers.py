@@ -14,7 +14,7 @@ from connector.web.composition import Composition
 from integrations.registry import make_platforms
 from integrations.transport import Transport
 from tests.browser.conftest import Opens
-from tests.browser.kit import check, faults_of, look_everywhere
+from tests.browser.kit import assert_look, assert_looks_right, faults_of
 from tests.conftest import TestShop
 from tests.sync.offer_desk import OfferDesk
 from tests.web.conftest import run, scalar, shop_public_id
@@ -59,16 +59,16 @@ def link(desk: OfferDesk) -> str:
 
 
 def test_how_a_shoppers_offer_looks(visitor_page: Opens, desk: OfferDesk, link: str, parts: Composition) -> None:
-    look_everywhere(visitor_page, link, "shopper-offer", languages=("fr",))
+    assert_looks_right(visitor_page, link, "shopper-offer", languages=("fr",))
     desk.act(scalar(parts, "select public_id from offers"), "deactivate")
     desk.publish(name="Second", headline=LONG, body="")
     bare = f"/o/{desk.grant(desk.buy('bob@example.org', language='en')).link_token}"
-    look_everywhere(visitor_page, bare, "shopper-offer-plain", languages=("en",))
+    assert_looks_right(visitor_page, bare, "shopper-offer-plain", languages=("en",))
 
 
 def test_how_an_offer_that_is_over_looks(visitor_page: Opens, desk: OfferDesk, link: str) -> None:
     desk.later(days=31)
-    look_everywhere(visitor_page, link, "shopper-offer-over", languages=("fr",), status=410)
+    assert_looks_right(visitor_page, link, "shopper-offer-over", languages=("fr",), status=410)
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -87,12 +87,12 @@ def test_a_hostile_offer_is_shown_as_text(visitor_page: Opens, desk: OfferDesk) 
     page = visitor_page("en")
     page.goto(f"/o/{desk.grant(desk.buy(language='en')).link_token}")
     expect(page.locator("h1")).to_have_text(hostile)
-    check(page, "shopper-offer-hostile")
+    assert_look(page, "shopper-offer-hostile")
 
 
 def test_supports_pages_about_offers_look_right(staff_page: Opens, desk: OfferDesk, parts: Composition, shopify_shop: TestShop) -> None:
     base = f"/support/shops/{shop_public_id(parts, shopify_shop)}/offers"
-    look_everywhere(staff_page, base, "support-offers-none")
+    assert_looks_right(staff_page, base, "support-offers-none")
     name = desk.publish(name="Merci pour votre achat")
     for number, email in enumerate(("anna@example.org", "bruno.durand@example.org", "claire@example.org")):
         order = desk.buy(email, number=f"#10{number}", phone=Phone("06 45 67 89 01", "+33645678901"))
@@ -101,6 +101,6 @@ def test_supports_pages_about_offers_look_right(staff_page: Opens, desk: OfferDe
     desk.drop_code()
     desk.tend()
     run(parts, "update grants set opened_at = app_now() where id = 1")
-    look_everywhere(staff_page, base, "support-offers")
-    look_everywhere(staff_page, f"{base}?order=1042", "support-offers-order")
-    look_everywhere(staff_page, f"{base}/{name}", "support-offer")
+    assert_looks_right(staff_page, base, "support-offers")
+    assert_looks_right(staff_page, f"{base}?order=1042", "support-offers-order")
+    assert_looks_right(staff_page, f"{base}/{name}", "support-offer")

@@ -9,7 +9,7 @@ from connector.canonical import DataRequested, Person, PersonRedacted
 from connector.store import privacy
 from connector.web.composition import Composition
 from tests.browser.conftest import Opens
-from tests.browser.kit import check, look_everywhere
+from tests.browser.kit import assert_look, assert_looks_right
 from tests.conftest import TestShop
 from tests.web.conftest import Seed, scalar
 
@@ -31,15 +31,15 @@ def request_id(parts: Composition, seed: Seed, shopify_shop: TestShop) -> str:
 
 
 def test_how_the_list_of_requests_looks(member_page: Opens, request_id: str) -> None:
-    look_everywhere(member_page, "/app/privacy", "privacy")
+    assert_looks_right(member_page, "/app/privacy", "privacy")
 
 
 def test_how_an_answer_looks(member_page: Opens, request_id: str) -> None:
-    look_everywhere(member_page, f"/app/privacy/{request_id}", "privacy-request")
+    assert_looks_right(member_page, f"/app/privacy/{request_id}", "privacy-request")
 
 
 def test_how_support_sees_requests(staff_page: Opens, request_id: str) -> None:
-    look_everywhere(staff_page, "/support/privacy", "support-privacy")
+    assert_looks_right(staff_page, "/support/privacy", "support-privacy")
 
 
 def test_an_owner_looks_takes_the_file_and_settles_the_request(member_page: Opens, parts: Composition, request_id: str) -> None:
@@ -52,5 +52,5 @@ def test_an_owner_looks_takes_the_file_and_settles_the_request(member_page: Open
     assert taken.value.suggested_filename == f"{request_id}.json"
     page.get_by_role("button", name="The shopper has it").click()
     expect(page.get_by_text("The request is settled.")).to_be_visible()
-    check(page, "privacy-settled")
+    assert_look(page, "privacy-settled")
     assert scalar(parts, "select state from privacy_requests where public_id = :id", id=request_id) == "done"

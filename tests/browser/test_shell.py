@@ -1,5 +1,6 @@
 """What the one module of scripts does, in the browser it is for: each behaviour on the living page of all components."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import parse_qs
 
@@ -107,7 +108,7 @@ def test_a_click_with_a_modifier_is_the_browsers_own(page: Page) -> None:
 def test_whoever_was_signed_out_meanwhile_comes_to_the_sign_in(page: Page) -> None:
     page.context.clear_cookies()
     page.get_by_role("link", name="Older").click()
-    page.wait_for_url("**/sign-in**")
+    expect(page).to_have_url(re.compile("/sign-in"))
 
 
 # ---------------------------------------------------------------- poll

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from connector.web.composition import Composition
 from tests.browser.conftest import Opens
-from tests.browser.kit import check, faults_of, look_everywhere
+from tests.browser.kit import assert_look, assert_looks_right, faults_of
 from tests.conftest import TestShop
 from tests.web.conftest import Seed, abandon, run, scalar, turn_on
 
@@ -22,11 +22,11 @@ def way_out(parts: Composition, shopify_shop: TestShop, seed: Seed) -> str:
 
 
 def test_how_a_link_that_leads_nowhere_looks(visitor_page: Opens) -> None:
-    look_everywhere(visitor_page, "/r/none", "shopper-nowhere", status=404)
+    assert_looks_right(visitor_page, "/r/none", "shopper-nowhere", status=404)
 
 
 def test_how_the_page_that_ends_our_mails_looks(visitor_page: Opens, way_out: str) -> None:
-    look_everywhere(visitor_page, way_out, "shopper-unsubscribe", languages=("fr",))
+    assert_looks_right(visitor_page, way_out, "shopper-unsubscribe", languages=("fr",))
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -44,4 +44,4 @@ def test_the_name_of_a_shop_is_shown_as_text(visitor_page: Opens, way_out: str, 
     page = visitor_page("fr")
     page.goto(way_out)
     expect(page.locator("main")).to_contain_text(HOSTILE_NAME)
-    check(page, "shopper-hostile")
+    assert_look(page, "shopper-hostile")

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from connector.web.composition import Composition
 from tests.browser.conftest import Opens
-from tests.browser.kit import check, look_everywhere
+from tests.browser.kit import assert_look, assert_looks_right
 from tests.conftest import TestShop, install
 from tests.web.conftest import run
 
@@ -58,7 +58,7 @@ def test_a_banner_announces_what_is_wrong_and_leads_to_the_page_that_tells_more(
     banner = page.locator(".banner")
     expect(banner).to_have_count(1)
     expect(banner).to_contain_text(words)
-    check(page, "banner-dashboard")
+    assert_look(page, "banner-dashboard")
     banner.get_by_role("link").click()
     expect(page).to_have_url(re.compile("/status$"))
     expect(page.locator("h1")).to_have_text("Status")
@@ -74,8 +74,8 @@ def test_no_banner_is_shown_while_all_is_well(shopify_shop: TestShop, member_pag
 
 
 def test_the_status_page_looks_right_while_all_is_well(shopify_shop: TestShop, visitor_page: Opens) -> None:
-    look_everywhere(visitor_page, "/status", "status-well")
+    assert_looks_right(visitor_page, "/status", "status-well")
 
 
 def test_the_status_page_looks_right_while_something_is_not(later: None, visitor_page: Opens) -> None:
-    look_everywhere(visitor_page, "/status", "status-degraded", prepare=until("5 minutes"), languages=("en", "fr"))
+    assert_looks_right(visitor_page, "/status", "status-degraded", prepare=until("5 minutes"), languages=("en", "fr"))

@@ -7,7 +7,7 @@ import pytest
 from connector.canonical import Phone
 from connector.web.composition import Composition
 from tests.browser.conftest import Opens
-from tests.browser.kit import HOSTILE, check, faults_of
+from tests.browser.kit import HOSTILE, assert_look, faults_of
 from tests.browser.test_support_pages import deliver, say_why
 from tests.conftest import TestShop
 from tests.factories import make_line
@@ -53,4 +53,4 @@ def test_nothing_that_was_written_runs(text: str, parts: Composition, shopify_sh
         assert text in page.locator("main").inner_text(), name
         assert page.locator("main script, main svg[onload], main img[onerror], main [href^='javascript:']").count() == 0, name
         assert faults_of(page) == [], name
-    check(page, "support-hostile")
+    assert_look(page, "support-hostile")

@@ -14,7 +14,7 @@ from connector.canonical import Phone
 from connector.store import people
 from connector.web.composition import Composition
 from tests.browser.conftest import Opens
-from tests.browser.kit import look_everywhere
+from tests.browser.kit import assert_looks_right
 from tests.conftest import TestShop
 from tests.factories import EMAIL, make_line, make_order
 from tests.web.conftest import Seed, abandon, run, shop_public_id, turn_on
@@ -112,39 +112,39 @@ def say_why(page: Page) -> None:
 
 
 def test_the_search_looks_right(staff_page: Opens, story: dict[str, str]) -> None:
-    look_everywhere(staff_page, "/support", "support-search")
-    look_everywhere(staff_page, "/support", "support-search-person", prepare=find(EMAIL))
-    look_everywhere(staff_page, "/support?q=demo", "support-search-shop")
-    look_everywhere(staff_page, "/support?q=nothing-like-it", "support-search-nothing")
-    look_everywhere(staff_page, "/support", "support-search-wrong", prepare=find("anna@exam"))
+    assert_looks_right(staff_page, "/support", "support-search")
+    assert_looks_right(staff_page, "/support", "support-search-person", prepare=find(EMAIL))
+    assert_looks_right(staff_page, "/support?q=demo", "support-search-shop")
+    assert_looks_right(staff_page, "/support?q=nothing-like-it", "support-search-nothing")
+    assert_looks_right(staff_page, "/support", "support-search-wrong", prepare=find("anna@exam"))
 
 
 def test_the_page_of_a_shop_looks_right(staff_page: Opens, story: dict[str, str]) -> None:
-    look_everywhere(staff_page, story["shop"], "support-shop")
+    assert_looks_right(staff_page, story["shop"], "support-shop")
 
 
 def test_the_question_for_a_reason_looks_right(staff_page: Opens, story: dict[str, str]) -> None:
-    look_everywhere(staff_page, story["checkout"], "support-reason", ends_at=f"{story['shop']}/reason")
+    assert_looks_right(staff_page, story["checkout"], "support-reason", ends_at=f"{story['shop']}/reason")
 
 
 def test_the_page_of_a_checkout_looks_right(staff_page: Opens, story: dict[str, str]) -> None:
-    look_everywhere(staff_page, story["checkout"], "support-checkout", prepare=say_why, ends_at=f"{story['shop']}/reason")
+    assert_looks_right(staff_page, story["checkout"], "support-checkout", prepare=say_why, ends_at=f"{story['shop']}/reason")
 
 
 def test_the_list_of_deliveries_looks_right(staff_page: Opens, story: dict[str, str]) -> None:
-    look_everywhere(staff_page, f"{story['shop']}/deliveries", "support-deliveries")
-    look_everywhere(staff_page, f"{story['shop']}/deliveries?state=pending&topic=x", "support-deliveries-nothing")
+    assert_looks_right(staff_page, f"{story['shop']}/deliveries", "support-deliveries")
+    assert_looks_right(staff_page, f"{story['shop']}/deliveries?state=pending&topic=x", "support-deliveries-nothing")
 
 
 def test_the_page_of_a_delivery_looks_right(staff_page: Opens, story: dict[str, str]) -> None:
-    look_everywhere(staff_page, story["delivery"], "support-delivery", prepare=say_why, ends_at=f"{story['shop']}/reason")
+    assert_looks_right(staff_page, story["delivery"], "support-delivery", prepare=say_why, ends_at=f"{story['shop']}/reason")
 
 
 def test_the_audit_looks_right(staff_page: Opens, story: dict[str, str]) -> None:
     page = staff_page("admin")
     page.goto(story["checkout"])
     say_why(page)
-    look_everywhere(lambda *, language: staff_page("admin", language), "/support/audit", "support-audit")
+    assert_looks_right(lambda *, language: staff_page("admin", language), "/support/audit", "support-audit")
 
 
 def test_from_an_address_to_a_delivery_that_is_handled_again(staff_page: Opens, story: dict[str, str], parts: Composition) -> None:

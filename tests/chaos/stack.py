@@ -1,5 +1,6 @@
 """The supervisor: PostgreSQL, Redis, an SMTP sink, a fault proxy before each, and the roles as processes."""
 
+import json
 import os
 import random
 import signal
@@ -174,7 +175,9 @@ class Stack:
     def settings(self) -> Settings:
         """The Settings of `composition()`."""
         direct = {"DATABASE_URL": self.postgres.url, "REDIS_URL": self.redis.url, "SMTP_URL": f"smtp://127.0.0.1:{self.sink.port}"}
-        return Settings.model_validate({name.lower(): value for name, value in {**self.shared, **direct}.items()})
+        told = {name.lower(): value for name, value in {**self.shared, **direct}.items()}
+        maps = {name: json.loads(value) for name, value in told.items() if name.endswith("_map")}
+        return Settings.model_validate(told | maps)
 
     def command(self, *arguments: str, seconds: float = 60.0) -> tuple[int, str]:
         """`connector ARGUMENTS…`, as an operator types it past the proxies: its exit code and what it said."""

@@ -11,13 +11,6 @@ from connector.store.sealed import Vault
 from tests.flows.offer_stage import OfferShop, offer_shop
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What these stories go through has tests of its own, part by part; tracing it again costs half as much once more."""
-    for item in items:
-        if item.path.name.startswith("test_offers_"):
-            item.add_marker(pytest.mark.no_cover)
-
-
 @pytest.fixture(params=["shopify", "woocommerce"])
 def here(request: pytest.FixtureRequest, tmp_path: Path, db: Database, vault: Vault, sandbox_settings: Settings) -> Iterator[OfferShop]:
     """A connected shop, on each twin in turn."""

@@ -1,6 +1,7 @@
 """Our client in front of the pretend Shopify, without a server: both go by a clock that only the client's own waits move."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx2
@@ -18,7 +19,7 @@ ACCESS = Access(7, "demo.myshopify.com", {"access_token": "shpat_made_up"})
 
 @dataclass
 class Store:
-    """The pretend shop and our way into it. `answers` go first, as they are; `requests` is all that was sent."""
+    """The pretend shop and our way into it. `answers` go first, as they are; `requests` is all that was sent; `before` hears of each."""
 
     twin: GraphShop = field(default_factory=GraphShop)
     scopes: tuple[str, ...] = SCOPES
@@ -26,6 +27,7 @@ class Store:
     requests: list[httpx2.Request] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     seconds_a_call: float = 0.05
+    before: Callable[[httpx2.Request], None] = lambda request: None
 
     def __post_init__(self) -> None:
         self.budget = LocalBudget(lambda: self.twin.seconds)
@@ -35,6 +37,7 @@ class Store:
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         """Answer as the twin's server does."""
         self.requests.append(request)
+        self.before(request)
         self.twin.seconds += self.seconds_a_call
         if self.answers:
             return self.answers.pop(0)

@@ -157,8 +157,26 @@ def test_lists_are_paged_and_name_their_neighbours(app: PlayedApp) -> None:
     _, beyond, headers = app.rest("GET", "/wc/v3/products", per_page="3", page="3")
     assert (beyond, headers["x-wp-total"], headers["x-wp-totalpages"]) == ([], "4", "2")
     assert headers["link"] == '<https://boutique.test/wp-json/wc/v3/products?per_page=3&page=2>; rel="prev"'
-    for wrong in ({"per_page": "101"}, {"per_page": "x"}, {"page": "0"}):
+    for wrong in ({"per_page": "101"}, {"per_page": "x"}, {"page": "0"}, {"offset": "x"}):
         assert app.rest("GET", "/wc/v3/products", **wrong)[1]["code"] == "rest_invalid_param"
+
+
+def test_an_offset_takes_the_place_of_the_page_unless_it_is_nothing(app: PlayedApp) -> None:
+    for path in ("products", "orders", "customers", "coupons"):
+        app.world.woocommerce.add_customer(Contact(f"{path}@example.com"))
+        app.rest("POST", "/wc/v3/coupons", {"code": path, "amount": "5"})
+        app.world.woocommerce.open_checkout([("BOUG-LAV", 1)])
+    for path in ("products", "orders", "customers", "coupons"):
+
+        def ids(**params: str) -> list[int]:
+            _, found, headers = app.rest("GET", f"/wc/v3/{path}", orderby="id", order="asc", **params)  # noqa: B023
+            assert headers["x-wp-total"] == "4"
+            return [one["id"] for one in found]
+
+        every = ids()
+        assert every == sorted(every)
+        assert ids(offset="1", per_page="2", page="7") == every[1:3]
+        assert ids(offset="0", per_page="2", page="2") == every[2:]
 
 
 def test_modified_after_is_strictly_greater_in_whole_seconds(app: PlayedApp, clock: Clock) -> None:

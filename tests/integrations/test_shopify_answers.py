@@ -21,7 +21,7 @@ from connector.platforms import (
     ThrottledError,
     TransientError,
 )
-from integrations.shopify.answers import UserErrors
+from integrations.shopify.answers import TooDear, UserErrors
 from integrations.shopify.budget import LocalBudget
 from integrations.shopify.client import PATIENCE, Client
 from integrations.shopify.nodes import Node
@@ -36,7 +36,7 @@ RECORDED = Path(os.environ.get("RECORDED_DIR", "unset")) / "shopify"
 FILES = sorted(RECORDED.glob("http.*")) + sorted(RECORDED.glob("graphql.error.*"))
 MEANT: dict[str, type[PlatformError]] = {
     "graphql.error.throttled.json": ThrottledError,
-    "graphql.error.max_cost.json": Rejected,
+    "graphql.error.max_cost.json": TooDear,
     "http.401_invalid_token.json": AccessLost,
     "http.403_missing_scope.json": NotPermitted,
     "http.403_non_expiring_token.json": AccessLost,

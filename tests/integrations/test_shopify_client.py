@@ -25,6 +25,7 @@ from connector.platforms import (
     TransientError,
 )
 from integrations.shopify.adapter import ShopifyPlatform
+from integrations.shopify.answers import TooDear
 from integrations.shopify.queries import PRODUCT_PAGE
 from integrations.transport import Transport
 from tests.integrations.bridge import respx2
@@ -104,7 +105,7 @@ class TestProducts:
         parts = [ids[start : start + PRODUCT_PAGE] for start in range(0, 50, PRODUCT_PAGE)]
         shop = Shop(*(nodes(*(product(int(one)) for one in part)) for part in parts))
         assert [one.platform_id for one in shop.platform.read_products(ACCESS, ids)] == ids
-        assert [len(asked["variables"]["ids"]) for asked in shop.asked] == [20, 20, 10]
+        assert [len(asked["variables"]["ids"]) for asked in shop.asked] == [24, 24, 2]
 
     def test_nothing_asked_is_nothing_called(self) -> None:
         assert Shop().platform.read_products(ACCESS, []) == []
@@ -163,8 +164,8 @@ class TestOrders:
         shop = Shop(orders(order(1), order(2), cursor="c1"), orders(order(3)))
         assert [one.platform_id for one in shop.platform.read_orders_since(ACCESS, SINCE)] == ["1", "2", "3"]
         assert [asked["variables"] for asked in shop.asked] == [
-            {"first": 10, "after": None, "query": "updated_at:>='2026-11-20T12:00:30Z'"},
-            {"first": 10, "after": "c1", "query": "updated_at:>='2026-11-20T12:00:30Z'"},
+            {"first": 14, "after": None, "query": "updated_at:>='2026-11-20T12:00:30Z'"},
+            {"first": 14, "after": "c1", "query": "updated_at:>='2026-11-20T12:00:30Z'"},
         ]
         assert "sortKey: UPDATED_AT" in shop.asked[0]["query"]
 
@@ -195,7 +196,7 @@ class TestFailures:
             (error("SHOP_INACTIVE", data=None), ShopClosed),
             (error("INTERNAL_SERVER_ERROR"), TransientError),
             (error("TIMEOUT"), TransientError),
-            (error("MAX_COST_EXCEEDED"), Rejected),
+            (error("MAX_COST_EXCEEDED"), TooDear),
             ({"errors": [{"message": ""}]}, Rejected),
             ({"errors": "something went wrong"}, Rejected),
             ({"errors": {"query": "required"}}, Rejected),

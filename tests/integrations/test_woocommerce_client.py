@@ -83,6 +83,14 @@ def test_a_page_of_a_firewall_or_proxy_is_transient(status: int, body: bytes) ->
     assert (type(caught.value), caught.value.status) == (TransientError, status)
 
 
+@pytest.mark.parametrize(("told", "seconds"), [("7", 7), ("600", 60), ("soon", 2)])
+def test_a_503_that_says_when_to_come_back_is_a_throttle_and_never_a_long_one(told: str, seconds: float) -> None:
+    """WordPress's maintenance page says ten minutes, whatever it does."""
+    with pytest.raises(ThrottledError) as caught:
+        client.list_webhooks(call(lambda _: httpx2.Response(503, content=b"<html>", headers={"retry-after": told})))
+    assert (caught.value.retry_after, caught.value.status) == (seconds, 503)
+
+
 @pytest.mark.parametrize("body", [b"<html>", b'[{"id":1', b"", json.dumps(NO_RIGHT).encode(), b"\xff"])
 def test_an_unreadable_success_is_transient(body: bytes) -> None:
     with pytest.raises(TransientError):

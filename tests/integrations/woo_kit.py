@@ -1,9 +1,11 @@
 """A small WooCommerce kept in memory: lists with their filters, orders and pages as the recorded store has them, and our way into it."""
 
 import json
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -39,17 +41,22 @@ class WooStore:
     A store. `lists`: records by path below /wp-json/; `asked`: path and query of every request; `between`: called after each answer.
 
     `zone`: posts are sorted by the time in this zone, as WordPress does it. `says_pages`: whether the headers with totals arrive.
+    `knows_offset`: whether `offset` means anything to it. `tie`: what settles the order of records of one instant.
+    Requests may come side by side; they are answered one after the other.
     """
 
     lists: dict[str, list[Json]] = field(default_factory=dict)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     says_pages: bool = True
     has_plugin: bool = False
+    knows_offset: bool = True
+    tie: Callable[[Json], Any] = itemgetter("id")
     between: Callable[[], None] = lambda: None
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     answers: list[httpx2.Response] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.lock = threading.RLock()
         self.transport = Transport(inner=httpx2.MockTransport(self))
         self.call = Call(self.transport, ACCESS)
         self.reads = WooReads(self.transport)
@@ -57,9 +64,10 @@ class WooStore:
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         """Answer as the REST API does."""
         path, params = request.url.path.removeprefix("/wp-json/"), dict(request.url.params)
-        self.asked.append((path, params))
-        answer = self.answers.pop(0) if self.answers else self._answer(path, params)
-        self.between()
+        with self.lock:
+            self.asked.append((path, params))
+            answer = self.answers.pop(0) if self.answers else self._answer(path, params)
+            self.between()
         return answer
 
     def put(self, kind: str, records: Iterable[Json]) -> "WooStore":
@@ -88,8 +96,9 @@ class WooStore:
         size, page = int(params.get("per_page", "10")), int(params.get("page", "1"))
         if not 1 <= size <= 100:
             return rest_error("rest_invalid_param", 400, "Invalid parameter(s): per_page")
-        part = found[(page - 1) * size : page * size]
-        total = len(found) if part or page == 1 else 0
+        first = int((self.knows_offset and params.get("offset")) or (page - 1) * size)
+        part = found[first : first + size]
+        total = len(found) if part or not first else 0
         headers = {"date": "Sat, 21 Nov 2026 09:00:00 GMT"}
         if self.says_pages:
             headers |= {"x-wp-total": str(total), "x-wp-totalpages": str(-(-total // size))}
@@ -119,7 +128,7 @@ class WooStore:
                 return one["id"]
             case "modified":
                 at = datetime.fromisoformat(one["date_modified_gmt"]).replace(tzinfo=UTC)
-                return at.astimezone(self.zone).replace(tzinfo=None), one["id"]
+                return at.astimezone(self.zone).replace(tzinfo=None), self.tie(one)
         return one["date_created_gmt"], one["id"]
 
 

@@ -161,9 +161,12 @@ def test_an_open_checkout_is_abandoned_after_exactly_the_threshold() -> None:
         ({"is_over": True, "has_lines": False, "is_cart": True}, "over"),
         ({"has_lines": False, "is_cart": True}, "emptied"),
         ({"is_cart": True}, "not_at_checkout"),
+        ({"is_cart": True, "is_quiet": True}, "not_at_checkout"),
+        ({"is_quiet": True}, "learned_by_sync"),
+        ({"is_quiet": True, "is_over": True}, "over"),
     ],
 )
-def test_what_is_over_emptied_or_only_a_cart_is_never_abandoned(changes: dict[str, bool], reason: str) -> None:
+def test_what_is_over_emptied_only_a_cart_or_learned_by_a_sync_is_never_abandoned(changes: dict[str, bool], reason: str) -> None:
     facts = {"has_lines": True, "is_over": False, "is_cart": False} | changes
     stands = standing(last_activity_at=T0, threshold_minutes=20, **facts)
 

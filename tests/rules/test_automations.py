@@ -102,6 +102,15 @@ def test_a_checkout_that_is_not_abandoned_yet_waits_until_it_would_be() -> None:
     assert enrol(replace(ABANDONED, abandoned_at=None)) == Verdict(Outcome.WAIT, Reason.WAITING, at(60))
 
 
+def test_what_only_a_sync_told_of_never_waits_but_goes_on_if_it_was_abandoned_before() -> None:
+    quiet = replace(ABANDONED, is_quiet=True)
+
+    assert enrol(replace(quiet, abandoned_at=None)) == Verdict(Outcome.STOP, Reason.LEARNED_BY_SYNC)
+    assert enrol(replace(quiet, abandoned_at=None, is_converted=True)).reason is Reason.PURCHASED
+    assert enrol(quiet) == enrol()
+    assert send(quiet, now=at(60)) == send(now=at(60))
+
+
 @pytest.mark.spec("SQ-13")
 def test_only_what_is_abandoned_after_activation_counts() -> None:
     before, same, never = (AutomationFacts(is_on=True, activated_at=instant) for instant in (at(60, 1), at(60), None))

@@ -97,8 +97,10 @@ def test_the_states_of_a_list_are_those_of_a_single_checkout(db: Database, shopi
             stage=stage,
             line_count=count,
         )
+    for abandoned, count in itertools.product((None, at(60)), (0, 1)):
+        write.checkout(is_quiet=True, abandoned_at=abandoned, email_norm="a@example.org", line_count=count)
     found = page(db, shopify_shop, limit=1000).checkouts
-    assert len(found) == 4 * 2 * 2 * 2 * 2 * 2 * 2
+    assert len(found) == 4 * 2 * 2 * 2 * 2 * 2 * 2 + 4
     for one in found:
         word = checkout_state(facts_of(one.row), one.row.converted_at)
         assert one.state.name == word.name, one.row

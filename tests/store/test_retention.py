@@ -124,3 +124,61 @@ def test_mails_of_our_own_go_a_month_after_they_were_settled_and_open_ones_stay(
         assert retention.forget_mails(session) == 0
     assert count(db, "system_mails where state in ('queued', 'sending')") == 4
     assert count(db, "system_mails") == 7
+
+
+def sync(db: Database, shop: TestShop, name: str, finished: str | None, made_of: int | None = None) -> int:
+    """A run that ended so long ago, or goes on, with one difference of the same age and a report; returns its id."""
+    with db.engine.begin() as connection:
+        number: int = connection.execute(
+            text("""
+                insert into sync_runs (public_id, shop_id, kind, state, is_dry_run, scope, asked_by, reason, high_water_at, created_at,
+                    due_at, finished_at, dry_run_id)
+                select cast(:name as text), :shop, 'resync', case when t.at is null then 'running' else 'done' end, false, '{}',
+                    'system', '', app_now(), app_now(), app_now(), t.at, :made_of
+                from (select app_now() - cast(:finished as interval) as at) t returning id
+            """),
+            {"name": name, "shop": shop.id, "finished": finished, "made_of": made_of},
+        ).scalar_one()
+        for statement in (
+            """
+            insert into sync_slices (run_id, position, shop_id, resource, state, pages_done, is_read, is_exact, store_sum, ours_sum)
+            values (:run, 0, :shop, 'order', 'done', 0, true, true, '', '')
+            """,
+            """
+            insert into sync_differences (run_id, shop_id, resource, platform_id, kind, fields, is_applied, at)
+            values (:run, :shop, 'order', '1', 'changed', '{}', true, app_now() - cast(:finished as interval))
+            """,
+            """
+            insert into gap_reports (public_id, shop_id, run_id, since, until, messages, created_at)
+            values (cast(:name as text), :shop, :run, app_now(), app_now(), 0, app_now() - cast(:finished as interval))
+            """,
+        )[: 3 if finished else 1]:
+            connection.execute(text(statement), {"run": number, "shop": shop.id, "finished": finished, "name": name})
+    return number
+
+
+def test_of_syncs_what_differed_goes_after_two_weeks_runs_after_ninety_days_and_reports_after_a_year(
+    db: Database, shopify_shop: TestShop
+) -> None:
+    ages = {"a": "13 days", "b": "15 days", "c": "89 days", "d": "91 days", "e": "401 days", "f": None}
+    oldest = None
+    for name, age in reversed(ages.items()):
+        oldest = sync(db, shopify_shop, name, age, made_of=oldest)
+
+    def left(table: str) -> list[str]:
+        with db.engine.begin() as connection:
+            return sorted(connection.execute(text(f"select public_id from {table}")).scalars())
+
+    with db.system_transaction("test") as session:
+        assert retention.forget_syncs(session) == 4 + 2 + 1
+        assert retention.forget_syncs(session) == 0
+    assert (left("sync_runs"), left("gap_reports")) == (["a", "b", "c", "f"], ["a", "b", "c", "d"])
+    assert (count(db, "sync_differences"), count(db, "sync_slices")) == (1, 4)
+
+
+def test_what_syncs_left_is_forgotten_by_batches(db: Database, shopify_shop: TestShop) -> None:
+    for name in "abc":
+        sync(db, shopify_shop, name, "15 days")
+
+    with db.system_transaction("test") as session:
+        assert [retention.forget_syncs(session, limit=2) for _ in range(3)] == [2, 1, 0]

@@ -37,7 +37,7 @@ RIGHTS = {
             *("product_variants", "products", "removals", "shop_work", "suppressions", "wanted_reads", "topic_health"),
             *("customer_merges", "privacy_requests", "erased_people", "shop_checkups"),
             *("offer_work", "orders_to_judge", "offers", "offer_versions", "grants", "grant_decisions", "grant_mails", "offer_codes"),
-            "banners",
+            *("banners", "sync_runs", "sync_slices", "sync_differences", "quarantined_records", "sync_marks", "sync_seen", "gap_reports"),
         ),
         SHOPS_OWN,
     ),

@@ -12,11 +12,11 @@ from sqlalchemy import CheckConstraint, Column, Connection, Table, insert, selec
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import SQLModel
 
-from connector.store import access_tables, automation_tables, inbox_tables, tables
+from connector.store import access_tables, automation_tables, inbox_tables, offer_tables, run_tables, sync_tables, tables
 from connector.store.db import APP_ROLE, SYSTEM_ROLE, Database
 from tests.conftest import TestShop
 
-MODULES = (tables, automation_tables, inbox_tables, access_tables)
+MODULES = (tables, automation_tables, inbox_tables, access_tables, offer_tables, sync_tables, run_tables)
 OURS = ("app_clock", "pending_installs", "unknown_shops", "admin_codes")
 OF_ACCOUNT = ("contacts", "companies", "members", "api_keys", "system_mails")
 UNDELETABLE = ("members", "api_keys", "notices", "system_mails", "audit_entries", "offer_events")

@@ -118,6 +118,33 @@ def give_offer(world: World, person: Marked) -> None:
     )
 
 
+def sync_them(world: World, person: Marked) -> None:
+    """A resync of their order alone found that it differed, and put it aside once."""
+    for statement in (
+        """
+        insert into sync_runs (public_id, shop_id, kind, state, is_dry_run, scope, asked_by, reason, high_water_at, created_at, due_at)
+        values ('syn_mark', :shop, 'resync', 'done', false, jsonb_build_object('platform_id', cast(:order as text)), 'system', '',
+            app_now(), app_now(), app_now())
+        """,
+        """
+        insert into sync_slices
+            (run_id, position, shop_id, resource, platform_id, state, pages_done, is_read, is_exact, store_sum, ours_sum)
+        select id, 0, shop_id, 'order', :order, 'done', 0, true, true, '', '' from sync_runs where public_id = 'syn_mark'
+        """,
+        """
+        insert into sync_differences (run_id, shop_id, resource, platform_id, kind, fields, is_applied, at)
+        select id, shop_id, 'order', :order, 'changed', jsonb_build_object('email', jsonb_build_array(null, cast(:email as text))), true,
+            app_now()
+        from sync_runs where public_id = 'syn_mark'
+        """,
+        """
+        insert into quarantined_records (shop_id, resource, platform_id, reason, first_at, last_at)
+        values (:shop, 'order', :order, 'bad_money', app_now(), app_now())
+        """,
+    ):
+        world.execute(statement, order=str(person.order), email=person.email)
+
+
 def seed(world: World, person: Marked) -> None:
     """
     They start a checkout step by step, get a reminder, buy, earn an offer, unsubscribe; and some of what came was never understood.
@@ -160,6 +187,7 @@ def seed(world: World, person: Marked) -> None:
         at(3),
     )
     give_offer(world, person)
+    sync_them(world, person)
     consent = {
         "customer_id": person.number,
         "email_address": person.email,

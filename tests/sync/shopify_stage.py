@@ -158,5 +158,6 @@ def shopify_stage(directory: Path, db: Database, vault: Vault, settings: Setting
             try:
                 yield stage
             finally:
+                server.begin_to_stop()
                 world.stop()
                 transport.close()

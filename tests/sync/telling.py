@@ -117,7 +117,7 @@ class FakeReads:
         """Not asked here."""
         raise NotImplementedError
 
-    def read_export(self, access: Access, export: Export, what: Resource) -> Iterator[Page]:
+    def read_export(self, access: Access, export: Export, what: Resource, skip: int = 0) -> Iterator[Page]:
         """Not asked here."""
         raise NotImplementedError
 

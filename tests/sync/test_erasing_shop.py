@@ -85,6 +85,16 @@ def known(world: World) -> World:
 
 
 def test_nothing_of_an_erased_shop_is_left_but_its_empty_row(known: World) -> None:
+    for statement in (
+        "insert into sync_seen (shop_id, run_id, resource, platform_id) values (:shop, 0, 'order', '1')",
+        "insert into sync_marks (shop_id, resource) values (:shop, 'order')",
+        "insert into gap_reports (public_id, shop_id, since, until, messages, created_at) "
+        "values ('gap_1', :shop, app_now(), app_now(), 0, app_now())",
+    ):
+        known.execute(statement)
+    syncs = ["sync_runs", "sync_slices", "sync_differences", "quarantined_records", "sync_seen", "sync_marks", "gap_reports"]
+    for table in syncs:
+        assert known.rows(f"select 1 from {table} where shop_id = :shop") != [], table
     uninstall(known)
     request(known)
     assert work(known) == 1
@@ -92,7 +102,7 @@ def test_nothing_of_an_erased_shop_is_left_but_its_empty_row(known: World) -> No
     assert hits(known.db, replace(PERSON, name=MARK, email=f"{MARK}@mark.example")) == []
     tables = ["checkouts", "orders", "customers", "products", "consents", "removals", "delivery_bodies", "delivery_people", "notices"]
     tables += ["offer_work", "orders_to_judge", "offers", "offer_versions", "offer_events", "grants", "grant_decisions", "grant_mails"]
-    for table in (*tables, "offer_codes", "discount_codes", "banners"):
+    for table in (*tables, *syncs, "offer_codes", "discount_codes", "banners"):
         assert known.rows(f"select 1 from {table} where shop_id = :shop") == [], table
     (shop,) = known.rows("select name, domain, state, credentials, contact_email, redacted_at from shops where id = :shop")
     assert (shop["name"], shop["domain"], shop["state"], shop["credentials"]) == (*[known.shop.domain] * 2, "uninstalled", None)

@@ -69,7 +69,7 @@ def check(services: Services, vault: Vault, platform: str, told: Sequence[Sequen
 
 
 @pytest.mark.spec("RL-107", "RL-108")
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(told=histories("shopify", AT_ONCE), seed=st.randoms(use_true_random=False))
 def test_any_order_of_a_shopify_history_ends_in_the_same_rows(
     services: Services, vault: Vault, told: list[list[Arrival]], seed: random.Random

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from decimal import Decimal
 
 import pytest
 
@@ -11,14 +12,14 @@ from connector.canonical import Resource
 from connector.capabilities import Capabilities
 from connector.config import Settings
 from connector.platforms import Access, Subscriptions, TransientError
-from connector.store import installs, records
+from connector.store import installs
 from connector.store.db import Database, app_now
 from connector.store.sealed import Vault
 from sync import listening
 from sync.services import Services
 from tests.conftest import TestShop
 from tests.factories import make_order
-from tests.sync.test_listening import Listened, Shop
+from tests.sync.listening_kit import Listened, Shop
 
 TOPIC = "orders/create"
 
@@ -46,26 +47,8 @@ class Listing(Listened):
 def shop(db: Database, vault: Vault, sandbox_settings: Settings, woo_shop: TestShop) -> Shop:
     platform = Listing()
     one = Shop(Services(db, vault, {"woocommerce": platform}, None, sandbox_settings), platform, woo_shop)
-    one.later(20)
-    one.listen()
-    one.later(10)
+    one.begin()
     return one
-
-
-def order(shop: Shop, name: str, *, is_told: bool) -> None:
-    """An order is placed now; if we are told, its delivery is applied."""
-    made = make_order(shop.now(), platform_id=name)
-    shop.change(Resource.ORDER, made)
-    if is_told:
-        shop.hear(TOPIC)
-        with shop.services.db.transaction(shop=shop.shop.id) as session:
-            records.save_orders(session, shop.shop.id, [made])
-
-
-def notices(shop: Shop) -> list[tuple[str, str | None, bool]]:
-    with shop.services.db.transaction(shop=shop.shop.id) as session:
-        rows = session.connection().exec_driver_sql("select cause, detail, settled_at is not null from notices order by id")
-        return [(row[0], row[1], row[2]) for row in rows]
 
 
 @pytest.mark.spec("C61")
@@ -82,15 +65,19 @@ def test_c61_a_webhook_that_was_switched_off_is_found_mended_caught_up_and_told_
     with shop.services.db.transaction(shop=shop.shop.id) as session:
         assert (app_now(session) - off_at).total_seconds() <= 15 * 60
         check = installs.last_webhook_check(session, shop.shop.id)
-    assert shop.wanted() == [("order", "6210"), ("order", "6211")], "up to the instant at which it was mended"
+    assert shop.kept() == ["6210", "6211"], "up to the instant at which it was mended"
+    assert shop.reports() == [({"order": 2}, [TOPIC], 0)]
     assert check is not None
     assert check.words == f"Missing or switched off in the store, and made anew: {TOPIC}"
-    assert notices(shop) == [("gap_found", TOPIC, False)]
+    (told,) = shop.notices()
+    assert told[0] == "gap_found"
+    assert (told[1] or "").endswith(", 2 orders recovered, 0 messages")
+    assert not told[2]
 
     shop.hear(TOPIC)
     shop.later(10.5)
     shop.listen()
-    assert notices(shop) == [("gap_found", TOPIC, True)]
+    assert [is_settled for _, _, is_settled in shop.notices()] == [True]
 
 
 @pytest.mark.spec("C4")
@@ -100,47 +87,50 @@ def test_c4_all_webhooks_deleted_in_the_store_are_made_again_and_what_they_misse
     shop.later(10.5)
     shop.listen()
     assert shop.platform.own == shop.platform.topics
-    assert shop.wanted() == [("order", "6210")]
+    assert shop.kept() == ["6210"]
 
 
 @pytest.mark.spec("C60")
 def test_c60_a_single_delivery_that_was_lost_is_found_though_its_topic_is_heard(shop: Shop) -> None:
-    order(shop, "6210", is_told=True)
-    order(shop, "6211", is_told=False)
-    order(shop, "6212", is_told=True)
+    shop.told("6210")
+    shop.order("6211")
+    shop.told("6212")
     shop.later(10.5)
     shop.listen()
-    assert shop.wanted() == [("order", "6211")]
+    assert (shop.kept(), shop.missed()) == (["6210", "6211", "6212"], {"order": 1})
+    assert (shop.reports(), shop.notices()) == ([], []), "one that got lost is counted, and is no outage"
 
 
-def test_an_older_version_than_the_store_has_is_read_again(shop: Shop) -> None:
-    order(shop, "6210", is_told=True)
+def test_an_older_version_than_the_store_has_is_replaced(shop: Shop) -> None:
+    shop.told("6210")
     shop.later(1)
-    shop.change(Resource.ORDER, make_order(shop.now(), platform_id="6210"))
-    order(shop, "6211", is_told=True)
+    shop.change(Resource.ORDER, make_order(shop.now(), platform_id="6210", total=Decimal("99.00")))
+    shop.told("6211")
     shop.later(10.5)
     shop.listen()
-    assert shop.wanted() == [("order", "6210")]
+    assert shop.missed() == {"order": 1}
+    with shop.services.db.engine.connect() as connection:
+        assert connection.exec_driver_sql("select total from orders where platform_id = '6210'").scalar_one() == Decimal("99.00")
 
 
 @pytest.mark.spec("C60")
 def test_c60_what_an_active_webhook_did_not_send_is_found_and_pulled(shop: Shop) -> None:
+    shop.told("6209")
     shop.order("6210")
     shop.later(10.5)
     shop.listen()
-    assert shop.wanted() == [("order", "6210")]
-    assert notices(shop) == []
+    assert (shop.kept(), shop.missed(), shop.notices()) == (["6209", "6210"], {"order": 1}, [])
 
 
 def test_while_all_is_well_each_look_lists_them_once_and_reads_nothing_again(shop: Shop) -> None:
     assert isinstance(shop.platform, Listing)
     before = shop.platform.lists
     for number in range(3):
-        order(shop, str(number), is_told=True)
+        shop.told(str(number))
         shop.later(10.5)
         shop.listen()
     assert shop.platform.lists == before + 3
-    assert (shop.wanted(), notices(shop)) == ([], [])
+    assert (shop.missed(), shop.reports(), shop.notices()) == ({}, [], [])
 
 
 def test_a_store_that_cannot_be_asked_is_looked_at_again_with_the_same_changes(shop: Shop) -> None:
@@ -149,11 +139,11 @@ def test_a_store_that_cannot_be_asked_is_looked_at_again_with_the_same_changes(s
     shop.later(10.5)
     shop.platform.error = TransientError("no answer", platform="woocommerce", call="webhooks")
     shop.listen()
-    assert shop.wanted() == []
+    assert shop.kept() == []
     shop.platform.error = None
     shop.later(5)
     shop.listen()
-    assert shop.wanted() == [("order", "6210")]
+    assert shop.kept() == ["6210"]
     assert Resource.ORDER in {kind for kind, _, _ in shop.platform.changing.asked}
 
 
@@ -165,7 +155,7 @@ def test_a_first_look_right_after_the_install_alarms_nobody(
     one = Shop(Services(db, vault, {"woocommerce": platform}, None, sandbox_settings), platform, woo_shop)
     one.listen()
     assert platform.own == platform.topics
-    assert notices(one) == []
+    assert one.notices() == []
 
 
 def test_two_who_look_at_once_make_each_webhook_once(shop: Shop) -> None:

@@ -95,5 +95,6 @@ def woo_stage(directory: Path, db: Database, vault: Vault, settings: Settings, s
             try:
                 yield stage
             finally:
+                server.begin_to_stop()
                 world.stop()
                 transport.close()

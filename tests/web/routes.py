@@ -10,9 +10,10 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from connector.canonical import DataRequested, Person
+from connector.rules import syncing
 from connector.rules.offer_terms import Terms
 from connector.rules.permissions import Permission, Role, Scope, StaffPermission
-from connector.store import members, offers, privacy, shops
+from connector.store import members, offers, privacy, shops, sync_runs
 from connector.store.api_keys import issue
 from connector.store.audit import Actor
 from connector.web.app import ROUTERS
@@ -72,8 +73,10 @@ def ids_of(parts: Composition, shop: TestShop, checkout: str) -> dict[str, str]:
         request = privacy.keep_request(session, parts.services.vault, shop.id, asked)
     with parts.db.transaction(shop=shop.id) as session:
         offer = offers.create_draft(session, shops.get_shop(session, shop.id), "Thanks", Terms(headline="Thank you"), Actor("test"))
+        run, _ = sync_runs.begin(session, shop.id, syncing.RunKind.RESYNC, syncing.Scope(), actor=Actor("test"), reason="a test")
     return {
         "offers": offer.public_id,
+        "sync": run.public_id,
         "shops": str(scalar(parts, "select public_id from shops where id = :id", id=shop.id)),
         "checkouts": checkout,
         "members": member.public_id,

@@ -15,8 +15,6 @@ from tests.web.conftest import Seed, browser
 from tests.web.routes import Route, ids_of, routes
 from tests.web.signing import BROWSER, keep, send, sign_in, sign_in_staff
 
-pytestmark = pytest.mark.no_cover
-"""Each page has tests of its own; here they are all opened again and again, and tracing that costs half as much once more."""
 ALL = routes()
 MERCHANT = [route for route in ALL if route.is_merchant]
 SUPPORT = [route for route in ALL if route.is_support]
@@ -29,6 +27,7 @@ NOBODYS = {
     "members": "mem_0198c5f2-0000-7000-8000-000000000000",
     "keys": "key_0198c5f2-0000-7000-8000-000000000000",
     "deliveries": "999999",
+    "sync": "syn_0198c5f2-0000-7000-8000-000000000000",
     "privacy": "prq_0198c5f2-0000-7000-8000-000000000000",
 }
 

@@ -37,6 +37,9 @@ def facts(**changes: object) -> CheckoutFacts:
         ({"email": None, "abandoned_at": at(60)}, None, CheckoutState.NO_CONTACT),
         ({"is_cart": True}, None, CheckoutState.CART),
         ({"has_lines": False}, None, CheckoutState.EMPTIED),
+        ({"has_lines": False, "is_quiet": True}, None, CheckoutState.EMPTIED),
+        ({"is_quiet": True}, None, CheckoutState.IMPORTED),
+        ({"is_quiet": True, "abandoned_at": at(60)}, None, CheckoutState.ABANDONED),
     ],
 )
 def test_the_first_word_that_fits_is_shown(changes: dict[str, object], converted_at: datetime | None, state: CheckoutState) -> None:

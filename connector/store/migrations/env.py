@@ -4,10 +4,10 @@ from alembic import context
 from sqlalchemy import create_engine, text
 from sqlmodel import SQLModel
 
-from connector.store import access_tables, automation_tables, inbox_tables, offer_tables, sync_tables, tables
+from connector.store import access_tables, automation_tables, inbox_tables, offer_tables, run_tables, sync_tables, tables
 from connector.store.db import engine_url
 
-TABLES = (tables, automation_tables, inbox_tables, access_tables, sync_tables, offer_tables)
+TABLES = (tables, automation_tables, inbox_tables, access_tables, sync_tables, offer_tables, run_tables)
 
 
 def include_name(name: str | None, kind: str, parents: object) -> bool:

@@ -44,7 +44,8 @@ class Checkout(Shape):
     """
     One checkout of a list.
 
-    `stage`: cart or checkout. `state`: recovered, purchased, closed, no_contact, abandoned, cart, emptied or waiting.
+    `stage`: cart or checkout. `state`: recovered, purchased, closed, no_contact, abandoned, cart, emptied,
+    imported or waiting.
     """
 
     id: str

@@ -21,6 +21,7 @@ from connector.store.tables import ShopRow
 from connector.web.auth import MemberAsk, reading
 from connector.web.formats import PLATFORM_TITLES, SHOP_STATES, Moment, duration, moment
 from connector.web.inputs import known_id
+from connector.web.merchant.first_sync import FirstSync, first_syncs
 from connector.web.merchant.offer_saving import can_send_mail
 from connector.web.merchant.offers import whys_of
 from connector.web.merchant.period import PRESETS, Period, read_period, today_in
@@ -123,6 +124,7 @@ class DashboardPage:
     totals: tuple[Total, ...]
     days: tuple[DayLine, ...]
     notices: tuple[NoticeLine, ...]
+    first_syncs: tuple[FirstSync, ...]
     stopped: tuple[StoppedOffer, ...]
     may_connect: bool
     may_offer: bool
@@ -141,6 +143,7 @@ class _Loaded:
     automations: Mapping[int, AutomationRow]
     heard: Mapping[int, LastDelivery]
     notices: Sequence[NoticeRow]
+    first_syncs: tuple[FirstSync, ...]
     stopped: Sequence[tuple[ShopRow, OfferView]]
     figures: Sequence[DayFigures]
     period: Period
@@ -172,6 +175,7 @@ def dashboard_page(ask: MemberAsk, loaded: _Loaded, chosen: str) -> DashboardPag
         totals=tuple(_total(currency, figures, language) for currency, figures in totals.items()),
         days=tuple(_day(one, period, language) for one in sorted(loaded.figures, key=lambda one: (-one.day, one.currency))),
         notices=tuple(_notice(ask, row, loaded.shops) for row in loaded.notices),
+        first_syncs=loaded.first_syncs,
         stopped=tuple(_stopped(ask, row, seen) for row, seen in loaded.stopped),
         may_connect=ask.may(Permission.CONNECT),
         may_offer=ask.may(Permission.AUTOMATE),
@@ -189,6 +193,7 @@ def _load(ask: MemberAsk, session: Session, chosen: ShopRow | None) -> _Loaded:
         automations=reports.automations_of(session, ids),
         heard=reports.last_deliveries(session, ids),
         notices=[one for one in notices.list_open(session, ask.account_id) if one.cause not in OFFER_CAUSES],
+        first_syncs=first_syncs(ask, session, rows),
         stopped=_stopping(ask, session, rows),
         figures=reports.daily_figures(session, spans),
         period=period,

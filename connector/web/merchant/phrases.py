@@ -24,6 +24,7 @@ CHECKOUT_STATES: Mapping[ListedState, str] = {
     ListedState.ABANDONED: N_("abandoned"),
     ListedState.CART: N_("cart"),
     ListedState.EMPTIED: N_("emptied"),
+    ListedState.IMPORTED: N_("imported"),
     ListedState.WAITING: N_("waiting"),
 }
 CHECKOUT_KINDS: Mapping[ListedState, str] = {

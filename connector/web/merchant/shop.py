@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -20,10 +21,12 @@ from connector.web.auth import MemberAsk, acting, reading
 from connector.web.formats import PLATFORM_TITLES, Moment, duration, moment, moment_or_none
 from connector.web.language import N_
 from connector.web.merchant.connection import Examination, PluginPanel, examination, plugin_panel
+from connector.web.merchant.first_sync import FirstSync, first_syncs
 from connector.web.merchant.phrases import shop_state
 from connector.web.subscribing import subscribe, webhook_address
 from connector.web.withholding import WithheldNote, withheld_note
 
+FIRST_SYNC_SHOWN_FOR = timedelta(days=7)
 UNINSTALLED = N_("The shop is uninstalled. Connect it again first.")
 
 router = APIRouter()
@@ -67,6 +70,7 @@ class ShopPage:
     scopes: tuple[str, ...]
     missing_scopes: tuple[str, ...]
     withheld: WithheldNote
+    first_syncs: tuple[FirstSync, ...]
     is_on: bool
     delay_text: str
     registers: bool
@@ -97,6 +101,7 @@ def show_shop(ask: Viewer, shop: str) -> Response:
             overview.topics_heard(session, row.id),
             installs.last_webhook_check(session, row.id),
             checkups.last_checkup(session, row.id),
+            first_syncs(ask, session, [row], FIRST_SYNC_SHOWN_FOR),
         )
     return ask.render("shop.html", page)
 
@@ -120,6 +125,7 @@ def shop_page(
     topics: Sequence[TopicHealth],
     check: WebhookCheck | None,
     kept: KeptCheckup | None,
+    synced: tuple[FirstSync, ...],
 ) -> ShopPage:
     """Everything about the connection."""
     place, language, parts = zone(shop.timezone), ask.language, ask.parts
@@ -145,6 +151,7 @@ def shop_page(
         scopes=tuple(shop.scopes),
         missing_scopes=tuple(shop.missing_scopes),
         withheld=withheld_note(shop.withheld, PLATFORM_TITLES.get(shop.platform, shop.platform), ask.gettext),
+        first_syncs=synced,
         is_on=automation.is_on,
         delay_text=duration(shop.threshold_minutes, language),
         registers=registers,

@@ -41,6 +41,7 @@ from connector.web.tables import address, read_text
 ORDERS, GRANTS = 20, 50
 COUNTED = N_("%(state)s: %(count)s")
 NOT_DECIDED = N_("Nobody has decided about it: it is not paid yet, or no offer was published then")
+LEARNED = N_("Learned by a sync: it earns nothing, unless the store itself tells of it")
 
 router = APIRouter()
 Looker = Annotated[StaffAsk, Depends(staff_reading(StaffPermission.LOOK))]
@@ -226,7 +227,7 @@ def _order(ask: StaffAsk, shop: ShopRow, traced: Traced) -> OrderLine:
     return OrderLine(
         name=traced.order.number or traced.order.platform_id,
         at=moment(traced.order.placed_at, place, ask.language),
-        reason=ask.gettext(said(DECISIONS, decision.reason) if decision else NOT_DECIDED),
+        reason=ask.gettext(said(DECISIONS, decision.reason) if decision else LEARNED if traced.order.is_quiet else NOT_DECIDED),
         code=decision.reason if decision else "",
         is_granted=grant is not None,
         offer=offer.name if offer else "",

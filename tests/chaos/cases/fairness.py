@@ -82,14 +82,19 @@ def run(size: Size, seed: int, directory: Path) -> list[Row]:
 
 def start(stack: Stack) -> None:
     """The roles, when every shop's one product is known, as a living shop's products are."""
+    know_products(stack)
+    for role in stack.roles:
+        role.start()
+    stack.wait_ready()
+
+
+def know_products(stack: Stack) -> None:
+    """The one product that every shop sells."""
     with stack.connect() as connection:
         connection.execute("""
             insert into products (public_id, shop_id, platform_id, title, is_deleted, read_at, source_version)
             select 'prd_' || id, id, '1010', 'Vase', false, app_now(), app_now() from shops
         """)
-    for role in stack.roles:
-        role.start()
-    stack.wait_ready()
 
 
 def prepare(stack: Stack, noisy: SeededShop, others: Sequence[SeededShop], quiet: float, loud: float, mails: int) -> datetime:
@@ -100,12 +105,12 @@ def prepare(stack: Stack, noisy: SeededShop, others: Sequence[SeededShop], quiet
     """
     services = stack.services()
     seconds = int(quiet + loud)
-    count = mails + OTHERS * seconds
+    count = mails + len(others) * seconds
     with services.db.system_transaction("when the case begins") as session:
         begin = app_now(session) + timedelta(seconds=10 + count / 400)
     left_at = begin - carts.THRESHOLD
     for number, shop in enumerate(others):
-        offset = timedelta(seconds=number / OTHERS)
+        offset = timedelta(seconds=number / len(others))
         carts.start(services, shop, [(f"calm-{n}", mail_of(shop, n), left_at + offset + timedelta(seconds=n)) for n in range(seconds)])
     at_flood = left_at + timedelta(seconds=quiet)
     carts.start(services, noisy, [(f"loud-{n}", mail_of(noisy, n), at_flood) for n in range(mails)])
@@ -173,7 +178,7 @@ def judge_mails(
     due: dict[str, float] = {}
     for number, shop in enumerate(others):
         for n in range(int(quiet + loud)):
-            at = begin + timedelta(seconds=n + number / OTHERS)
+            at = begin + timedelta(seconds=n + number / len(others))
             if at >= flooded_at - MIXED_UP:
                 due[mail_of(shop, n)] = at.timestamp() + to_monotonic
     late = [arrived[address] - at for address, at in due.items() if address in arrived]

@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 
 from connector.store.work import hold_inbox
-from sync import apply, sweep
+from sync import apply
 from sync.services import Services
 from tests.chaos.case import Case
-from tests.chaos.cases.sending_crash import ARRIVED, BETWEEN, CONCURRENCY, POINTS, Deaths, let_others_finish
+from tests.chaos.cases.sending_crash import ARRIVED, POINTS, Deaths, kill_everywhere
 from tests.chaos.report import Row
 from tests.chaos.sending import carts
 from tests.chaos.sending.killable import Plan
@@ -49,14 +49,7 @@ def run(size: Size, seed: int, directory: Path) -> list[Row]:
             _give_all(services, shop, each)
         deaths = MailDeaths(stack, directory)
         stack.sink.on_point = deaths.at_sink
-        points = [point for point in POINTS for _ in range(kills)]
-        rng.shuffle(points)
-        for number, point in enumerate(points):
-            carts.step(services, BETWEEN)
-            deaths.kill_at(point, tuple(rng.sample(shops, CONCURRENCY)))
-            if number % 20 == 0:
-                sweep.expire(services)
-        let_others_finish(stack, deaths, shops)
+        kill_everywhere(stack, services, deaths, kills, shops, rng)
         with stack.connect() as connection:
             found = connection.execute("select grant_id, public_id, state, reason, attempts from grant_mails").fetchall()
         violations = deaths.violations + _judge(found, deaths, stack, each * SHOPS)

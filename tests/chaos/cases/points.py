@@ -16,7 +16,8 @@ from tests.chaos.report import Row
 from tests.chaos.size import Size
 from tests.integrations.reads_kit import ACCESS, Store
 
-ORDERS = 20_000
+ORDERS = 30_000
+"""At a tenth still more than 200 pages of 14: below that the one refusal that a theft may cost is above the bound by itself."""
 MAXIMUM, PER_SECOND = 2000.0, 100.0
 SECONDS_A_CALL = 0.15
 CALLS_BETWEEN = 400

@@ -13,6 +13,7 @@ import psycopg
 
 from connector.store.outgoing import LEASE
 from sync import sweep
+from sync.services import Services
 from tests.chaos.case import Case
 from tests.chaos.report import Row
 from tests.chaos.sending import carts
@@ -116,18 +117,23 @@ def run(size: Size, seed: int, directory: Path) -> list[Row]:
         carts.queue_due(services, shops)
         deaths = Deaths(stack, directory)
         stack.sink.on_point = deaths.at_sink
-        points = [point for point in POINTS for _ in range(kills)]
-        rng.shuffle(points)
-        for number, point in enumerate(points):
-            carts.step(services, BETWEEN)
-            deaths.kill_at(point, tuple(rng.sample(shops, CONCURRENCY)))
-            if number % 20 == 0:
-                sweep.expire(services)
-        let_others_finish(stack, deaths, shops)
+        kill_everywhere(stack, services, deaths, kills, shops, rng)
         with stack.connect() as connection:
             found = carts.views(connection)
         violations = deaths.violations + judge(found, deaths, stack)
         return [_row(found, deaths, stack, kills, seed, violations)]
+
+
+def kill_everywhere(stack: Stack, services: Services, deaths: Deaths, kills: int, shops: list[int], rng: random.Random) -> None:
+    """So many kills at each point, in any order; then leases run out, and healthy processes finish what was left."""
+    points = [point for point in POINTS for _ in range(kills)]
+    rng.shuffle(points)
+    for number, point in enumerate(points):
+        carts.step(services, BETWEEN)
+        deaths.kill_at(point, tuple(rng.sample(shops, CONCURRENCY)))
+        if number % 20 == 0:
+            sweep.expire(services)
+    let_others_finish(stack, deaths, shops)
 
 
 def let_others_finish(stack: Stack, deaths: Deaths, shops: list[int]) -> None:

@@ -76,6 +76,8 @@ def test_every_state_of_a_checkout_is_told_with_its_reason(
     add("shut", 5, closed_at=now)
     add("void", 5, lines=())
     add("anon", 90, email=None)
+    add("read", 90)
+    run(parts, "update checkouts set is_quiet = true, due_at = null where email = 'read@example.org'")
     abandon(parts, shopify_shop)
     page = client.get(url).text
     assert row_of(page, "left@example.org").startswith("left@example.org €1,234.50 abandoned Abandoned: a reminder is queued queued")
@@ -85,9 +87,10 @@ def test_every_state_of_a_checkout_is_told_with_its_reason(
     assert "closed The store closed or deleted the checkout" in row_of(page, "shut@example.org")
     assert "emptied The shopper emptied the cart" in row_of(page, "void@example.org")
     assert "no contact No e-mail address is known" in row_of(page, "Checkout anon")
-    for state, names in (("recovered", ["back"]), ("waiting", ["busy"]), ("no_contact", ["Checkout"])):
+    assert "imported We learned of it only by reading the store again" in row_of(page, "read@example.org")
+    for state, names in (("recovered", ["back"]), ("waiting", ["busy"]), ("no_contact", ["Checkout"]), ("imported", ["read"])):
         assert who(client.get(url, params={"state": state}).text) == names
-    assert len(who(client.get(url, params={"state": "nonsense"}).text)) == 7
+    assert len(who(client.get(url, params={"state": "nonsense"}).text)) == 8
 
 
 @pytest.mark.spec("SQ-04")

@@ -12,8 +12,9 @@ from connector.store import members, offers, shops
 from connector.store.audit import Actor
 from connector.web.composition import Composition
 from tests.conftest import TestShop
-from tests.factories import EMAIL
+from tests.factories import EMAIL, make_order
 from tests.sync.offer_desk import OfferDesk
+from tests.sync.quiet_kit import tell
 from tests.web.conftest import run, scalar, shop_public_id
 from tests.web.signing import send
 from tests.web.support.conftest import Opens, rows, seen
@@ -76,6 +77,10 @@ def test_why_an_order_got_no_offer(staff: Opens, desk: OfferDesk, base: str) -> 
     assert granted.startswith("#1041 The offer was given granted Thanks not used yet")
     (waiting,) = rows(client.get(base, params={"order": "1043"}).text)[3:]
     assert waiting.startswith("#1043 Nobody has decided about it: it is not paid yet")
+    tell(desk.services, desk.shop_id, make_order(desk.now, platform_id="o-9", number="#1044"), is_quiet=True)
+    desk.tend()
+    (learned,) = rows(client.get(base, params={"order": "1044"}).text)[3:]
+    assert learned.startswith("#1044 Learned by a sync: it earns nothing, unless the store itself tells of it")
     for nothing in ("104", "9999", "%", "' or 1=1 --"):
         assert "Nothing found" in client.get(base, params={"order": nothing}).text, nothing
     assert [row.split()[0] for row in rows(client.get(base).text)[3:]] == ["#1042", "#1041"], "the last ones decided about"

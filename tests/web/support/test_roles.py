@@ -10,6 +10,7 @@ from tests.web.conftest import Seed, scalar, shop_public_id
 from tests.web.routes import routes
 from tests.web.signing import send
 from tests.web.support.conftest import REASON, Entries, Keep, Opens, give_reason
+from tests.web.support.sync_kit import begin
 
 EVERYBODY, SUPPORT, ADMIN = {"viewer", "support", "admin"}, {"support", "admin"}, {"admin"}
 TABLE = {
@@ -20,6 +21,11 @@ TABLE = {
     ("GET", "/support/shops/{shop}/deliveries"): EVERYBODY,
     ("GET", "/support/shops/{shop}/offers"): EVERYBODY,
     ("GET", "/support/shops/{shop}/offers/{offer}"): EVERYBODY,
+    ("GET", "/support/shops/{shop}/sync"): EVERYBODY,
+    ("POST", "/support/shops/{shop}/sync"): SUPPORT,
+    ("GET", "/support/shops/{shop}/sync/{run}"): EVERYBODY,
+    ("GET", "/support/shops/{shop}/sync/{run}/values"): SUPPORT,
+    ("POST", "/support/shops/{shop}/sync/{run}/acts"): SUPPORT,
     ("GET", "/support/privacy"): EVERYBODY,
     ("GET", "/support/shops/{shop}/privacy"): EVERYBODY,
     ("GET", "/support/shops/{shop}/reason"): SUPPORT,
@@ -52,11 +58,12 @@ def test_each_role_may_what_the_table_says_and_nothing_else(
     checkout, number = seed(shopify_shop), keep(shopify_shop, "quarantined", b"raw secret")
     desk = OfferDesk(parts.services, shopify_shop.id)
     desk.hold_code()
-    url = path.format(shop=shop_public_id(parts, shopify_shop), checkout=checkout, number=number, offer=desk.publish())
+    names = {"checkout": checkout, "number": number, "offer": desk.publish(), "run": begin(parts, shopify_shop).public_id}
+    url = path.format(shop=shop_public_id(parts, shopify_shop), **names)
     client = staff(role)
     give_reason(client, parts, shopify_shop)
     before = len(entries())
-    answer = client.get(url) if method == "GET" else send(client, parts, url, reason=REASON, q="demo")
+    answer = client.get(url) if method == "GET" else send(client, parts, url, reason=REASON, q="demo", act="cancel")
     if role.value in TABLE[route]:
         assert answer.status_code in (200, 303), answer.text[:300]
         assert not answer.headers.get("location", "").startswith("/support/sign-in")
@@ -64,5 +71,6 @@ def test_each_role_may_what_the_table_says_and_nothing_else(
     assert answer.status_code == 403
     assert len(entries()) == before, "what was refused is not written down as done"
     assert scalar(parts, "select state from deliveries") == "quarantined"
+    assert scalar(parts, "select array_agg(state) from sync_runs") == ["waiting"]
     for word in ("raw secret", "anna.petit@example.org", REASON):
         assert word not in answer.text
