@@ -29,7 +29,7 @@ LOOKS = 2
 Json = dict[str, Any]
 Stamp = Callable[[int], bytes]
 _ROOT = re.compile(r"(?:query|mutation)\b[^{]*\{\s*(?:\w+\s*:\s*)?(\w+)")
-_SINCE = re.compile(r"updated_at:>=?'?\"?(\d{4}-\d\d-\d\dT[\d:.]+)")
+_SINCE = re.compile(r"updated_at:>=?'?\"?(\d{4}-\d\d-\d\d(?:T[\d:.]+)?)")
 
 
 class ShopifyShop:

@@ -126,9 +126,12 @@ def test_pages_cost_what_shopify_reckons_and_an_empty_bucket_refuses() -> None:
 def test_nothing_changed_lately() -> None:
     shop = ShopifyShop(40)
     for since, count in ((sync_shopify.BEGIN - timedelta(days=1), 40), (sync_shopify.BEGIN + timedelta(days=40), 0)):
-        words = f"updated_at:>='{since:%Y-%m-%dT%H:%M:%S}Z'"
-        found = json.loads(shop.answer({"query": queries.COUNT_ORDERS, "variables": {"query": words}}))
-        assert found["data"]["found"]["count"] == count
+        for words in (f"updated_at:>='{since:%Y-%m-%dT%H:%M:%S}Z'", f"updated_at:>='{since:%Y-%m-%d}'"):
+            found = json.loads(shop.answer({"query": queries.COUNT_ORDERS, "variables": {"query": words}}))
+            assert found["data"]["found"]["count"] == count
+            page = {"first": 5, "after": None, "query": words, "reverse": True}
+            listed = json.loads(shop.answer({"query": queries.CUSTOMERS, "variables": page}))
+            assert bool(listed["data"]["customers"]["nodes"]) is bool(count)
 
 
 def test_a_small_store_serves_as_many_at_once_as_it_has_workers() -> None:
