@@ -8,7 +8,7 @@ from typing import TypeVar
 from connector.canonical import Resource
 from connector.platforms import Access, Platform, Reads
 from connector.rules.syncing import RunKind
-from connector.store import shops, slices, sync_runs
+from connector.store import deliveries, shops, slices, sync_runs
 from connector.store.db import Session, app_now, wake_after_commit
 from connector.store.run_tables import SyncRunRow, SyncSliceRow
 from connector.store.work import hold_inbox
@@ -90,5 +90,10 @@ class Held:
             if found.withheld and not self.run.is_dry_run:
                 shops.note_withheld(session, self.shop_id, found.withheld, Resource(slice_.resource))
             checkpoint(session)
-            # Whoever rang for the inbox while we held it was turned away.
-            wake_after_commit(session, Job.APPLY.value, self.shop_id)
+        self._ring_for_turned_away()
+
+    def _ring_for_turned_away(self) -> None:
+        """Whoever rang for the inbox while we held it was turned away; what came for them shows only now, when we do not."""
+        with self.services.db.transaction(shop=self.shop_id) as session:
+            if deliveries.has_pending(session, self.shop_id):
+                wake_after_commit(session, Job.APPLY.value, self.shop_id)

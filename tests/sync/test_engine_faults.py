@@ -15,10 +15,11 @@ from connector.rules.syncing import EXPORT_FROM, RunKind, RunState, Scope, Slice
 from connector.store import shops, sync_runs
 from connector.store.work import hold_inbox
 from sync import apply, erase
+from sync.jobs import Job
 from tests.factories import make_order
 from tests.sync.bodies import dump
 from tests.sync.sync_stage import SyncStage
-from tests.sync.world import World
+from tests.sync.world import Arrival, World, keep
 
 
 @pytest.fixture
@@ -204,3 +205,16 @@ def test_a_page_that_is_being_written_and_the_erasing_of_its_shop_do_not_block_e
 
     assert failures == []
     assert world.rows("select 1 from sync_runs where shop_id = :shop") == []
+
+
+def test_whoever_was_turned_away_while_a_page_was_written_is_rung_for(stage: SyncStage) -> None:
+    rung: list[str] = []
+    stage.hold_orders(2)
+    stage.world.db.on_wake(lambda wake: rung.append(wake.job))
+    stage.backfill()
+    assert Job.APPLY.value not in rung
+
+    keep(stage.world.db, stage.world.shop, [Arrival("checkouts/update", b"{}")])
+    stage.hold_orders(4)
+    stage.backfill()
+    assert Job.APPLY.value in rung
