@@ -196,8 +196,17 @@ def shops_to_backfill(session: Session, platforms: Sequence[str], limit: int) ->
     return list(session.execute(statement, {"platforms": list(platforms), "limit": limit}).scalars())
 
 
+def shops_that_left(session: Session, limit: int) -> list[int]:
+    """Uninstalled shops of which a run is not over yet. Whoever takes in an uninstall holds the inbox, and may not wait for a run."""
+    statement = text("""
+        select distinct r.shop_id from sync_runs r join shops s on s.id = r.shop_id and s.state = 'uninstalled'
+        where r.state in ('waiting', 'running', 'paused') order by r.shop_id limit :limit
+    """)
+    return list(session.execute(statement, {"limit": limit}).scalars())
+
+
 def end_of_earlier_install(session: Session, shop_id: int) -> None:
-    """What was begun before the shop was installed last is over: most of what it read is of another time."""
+    """What was begun before the shop was installed last, or before it left, is over: most of what it read is of another time."""
     session.execute(_END_EARLIER, {"shop": shop_id})
 
 
@@ -250,7 +259,8 @@ def write_down(session: Session, run: SyncRunRow, actor: Actor, action: str, rea
 
 _END_EARLIER = text("""
     update sync_runs r set state = 'cancelled', finished_at = app_now(), lease = null, leased_until = null
-    from shops s where s.id = :shop and r.shop_id = s.id and r.created_at < s.installed_at and r.state in ('waiting', 'running', 'paused')
+    from shops s where s.id = :shop and r.shop_id = s.id and (r.created_at < s.installed_at or s.state = 'uninstalled')
+      and r.state in ('waiting', 'running', 'paused')
 """)
 _BEGIN = text("""
     insert into sync_runs

@@ -14,7 +14,7 @@ from connector.platforms import NotPermitted, TransientError
 from connector.rules.syncing import EXPORT_FROM, RunKind, RunState, Scope, SliceState
 from connector.store import shops, sync_runs
 from connector.store.work import hold_inbox
-from sync import apply, erase
+from sync import apply, backfill, erase
 from sync.jobs import Job
 from tests.factories import make_order
 from tests.sync.bodies import dump
@@ -163,13 +163,16 @@ def test_what_a_webhook_told_after_the_store_was_asked_is_not_overwritten_by_wha
 
 def test_a_shop_that_is_uninstalled_in_the_middle_of_a_turn_is_not_written_any_more(stage: SyncStage) -> None:
     stage.hold_orders(4)
-    stage.begin(RunKind.BACKFILL)
+    run, _ = stage.begin(RunKind.BACKFILL)
     uninstall = "update shops set state = 'uninstalled' where id = :shop"
     stage.reads.before_page = lambda kind, page: stage.world.execute(uninstall)
 
     stage.turn()
 
     assert stage.kept() == []
+    assert backfill.begin_due(stage.world.services) == 0
+    over = stage.look(run).run
+    assert (over.state, over.finished_at is not None) == (RunState.CANCELLED, True), "nobody is shown a run that never goes on"
 
 
 def test_a_page_that_is_being_written_and_the_erasing_of_its_shop_do_not_block_each_other(world: World) -> None:
