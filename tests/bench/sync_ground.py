@@ -180,9 +180,9 @@ def open_sync_ground(ground: Ground) -> Iterator[SyncGround]:
 
 
 @contextmanager
-def store(sync: SyncGround, factory: str, orders: int) -> Iterator[int]:
-    """A store with so many orders; yields its port."""
-    with processes.store(sync.ground, factory, sync.certificates, {"BENCH_ORDERS": str(orders)}) as port:
+def store(sync: SyncGround, factory: str, orders: int, **more: str) -> Iterator[int]:
+    """A store with so many orders, and `more` in its environment; yields its port."""
+    with processes.store(sync.ground, factory, sync.certificates, {"BENCH_ORDERS": str(orders), **more}) as port:
         yield port
 
 

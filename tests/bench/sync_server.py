@@ -14,12 +14,13 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
 from tests.bench.contestants import App, Receive, Scope, Send, body_of
 from tests.bench.sync_shopify import FILES, GRAPHQL, ShopifyShop
-from tests.bench.sync_woo import Shop
+from tests.bench.sync_woo import BEGIN, Shop
 
 LIFE_SECONDS = 1200.0
 """No server lives longer, whatever becomes of the others."""
@@ -78,8 +79,9 @@ class Desk:
 
 
 def woocommerce() -> App:
-    """The prerendered WooCommerce store."""
-    shop, desk = Shop(int(os.environ["BENCH_ORDERS"])), Desk()
+    """The prerendered WooCommerce store. Its first record was made at BENCH_BEGIN (ISO 8601, with offset) if that is said."""
+    begin = datetime.fromisoformat(os.environ["BENCH_BEGIN"]) if "BENCH_BEGIN" in os.environ else BEGIN
+    shop, desk = Shop(int(os.environ["BENCH_ORDERS"]), begin), Desk()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -2,8 +2,9 @@
 A WooCommerce store of any size, made of one order, one customer, one product and one coupon: what its REST lists answer.
 
 Every order has three lines, one code, and a customer of its own. A record is stamped out of bytes made once, so that a page costs the
-store far less than its reader; ids and times ascend together. Lists know `per_page`, `page`, `offset`, `order`, `modified_after` and
-`modified_before`, `status`, `include` and `_fields`; whatever else is asked for is passed over.
+store far less than its reader; ids and times ascend together, and a record was changed last when it was made. The shop's clock is UTC.
+Lists know `per_page`, `page`, `offset`, `order`, `orderby`, `after`, `before`, `modified_after`, `modified_before`, `status`, `include`
+and `_fields`; whatever else is asked for is passed over.
 """
 
 import json
@@ -23,8 +24,12 @@ UNIT, TOTAL = "19.90", "53.73"
 API = "/wp-json/wc/v3/"
 NO_ROUTE = b'{"code":"rest_no_route","message":"No route was found matching the URL and request method.","data":{"status":404}}'
 BAD_PAGE = b'{"code":"rest_invalid_param","message":"Invalid parameter(s): per_page","data":{"status":400}}'
+BAD_ORDER = b'{"code":"rest_invalid_param","message":"Invalid parameter(s): orderby","data":{"status":400}}'
+ASCENDING = frozenset({"id", "include", "date", "modified", "registered_date"})
+"""What may be sorted by: all of these ascend together."""
 NOTHING = b'{"code":"woocommerce_rest_shop_order_invalid_id","message":"Invalid ID.","data":{"status":404}}'
 Stamp = Callable[[int], bytes]
+Values = Callable[[int], dict[bytes, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +45,23 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One list: how many records, how each is stamped, and what number the first has."""
+    """One list: how many records, how each is stamped, what number the first has, and when it was made."""
 
     count: int
     stamp: Stamp
     first: int
+    begin: datetime
 
 
 class Shop:
-    """The store's answers. `orders` is how many of them there are; customers are as many."""
+    """The store's answers. `orders` is how many of them there are, the first made at `begin`; customers are as many."""
 
-    def __init__(self, orders: int) -> None:
+    def __init__(self, orders: int, begin: datetime = BEGIN) -> None:
         self._kinds = {
-            "orders": Kind(orders, _stamp(_order(), _order_values), FIRST_ORDER),
-            "customers": Kind(orders, _stamp(_customer(), _customer_values), FIRST_CUSTOMER),
-            "products": Kind(PRODUCTS, _stamp(_product(), _product_values), FIRST_PRODUCT),
-            "coupons": Kind(CODES, _stamp(_coupon(), _coupon_values), FIRST_COUPON),
+            "orders": Kind(orders, _stamp(_order(), _order_values, begin), FIRST_ORDER, begin),
+            "customers": Kind(orders, _stamp(_customer(), _customer_values, begin), FIRST_CUSTOMER, begin),
+            "products": Kind(PRODUCTS, _stamp(_product(), _product_values, begin), FIRST_PRODUCT, begin),
+            "coupons": Kind(CODES, _stamp(_coupon(), _coupon_values, begin), FIRST_COUPON, begin),
         }
 
     def answer(self, path: str, query: Mapping[str, str]) -> Answer:
@@ -70,15 +76,17 @@ class Shop:
         return _list(kind, query)
 
 
-def modified_at(place: int) -> datetime:
-    """When the record at this place was made, and changed last."""
-    return BEGIN + place * STEP
+def modified_at(place: int, begin: datetime = BEGIN) -> datetime:
+    """When the record at this place was made, and changed last, in a store whose first was made at `begin`."""
+    return begin + place * STEP
 
 
 def _list(kind: Kind, query: Mapping[str, str]) -> Answer:
     size = int(query.get("per_page", "10"))
     if not 1 <= size <= MOST_ON_A_PAGE:
         return Answer(400, BAD_PAGE)
+    if query.get("orderby", "date") not in ASCENDING:
+        return Answer(400, BAD_ORDER)
     places = _chosen(kind, query)
     if query.get("order", "desc") != "asc":
         places = places[::-1]
@@ -94,11 +102,14 @@ def _chosen(kind: Kind, query: Mapping[str, str]) -> Sequence[int]:
     if "status" in query and not {"any", "completed", "publish", "all"} & set(query["status"].split(",")):
         return range(0)
     begin, end = 0, kind.count
-    # Both limits are strict. A customer's times cannot be asked for: those of a list of customers are passed over.
-    if kind.first != FIRST_CUSTOMER and "modified_after" in query:
-        begin = max(begin, (_instant(query["modified_after"]) - BEGIN) // STEP + 1)
-    if kind.first != FIRST_CUSTOMER and "modified_before" in query:
-        end = min(end, -((BEGIN - _instant(query["modified_before"])) // STEP))
+    # All limits are strict. A customer's times cannot be asked for: those of a list of customers are passed over.
+    if kind.first != FIRST_CUSTOMER:
+        for name in ("after", "modified_after"):
+            if name in query:
+                begin = max(begin, (_instant(query[name]) - kind.begin) // STEP + 1)
+        for name in ("before", "modified_before"):
+            if name in query:
+                end = min(end, -((kind.begin - _instant(query[name])) // STEP))
     return range(begin, max(begin, end))
 
 
@@ -116,27 +127,26 @@ def _body(kind: Kind, places: Sequence[int], fields: str) -> bytes:
     return json.dumps([{name: whole[name] for name in wanted if name in whole} for whole in map(json.loads, stamped)]).encode()
 
 
-def _stamp(body: Mapping[str, Any], values: Callable[[int], Mapping[bytes, Any]]) -> Stamp:
+def _stamp(body: Mapping[str, Any], values: Values, begin: datetime) -> Stamp:
     """Turns a place into a record's bytes, as PHP writes them; a text that begins with # becomes a number."""
     form = re.sub('"#([^"]*)"', r"\1", json.dumps(body, separators=(",", ":")).replace("/", "\\/")).encode("ascii")
-    return lambda place: form % values(place)
+    return lambda place: form % (values(place) | {b"at": f"{modified_at(place, begin):%Y-%m-%dT%H:%M:%S}".encode()})
 
 
-def _order_values(place: int) -> Mapping[bytes, Any]:
-    at = b"%b" % f"{modified_at(place):%Y-%m-%dT%H:%M:%S}".encode()
-    return {b"id": FIRST_ORDER + place, b"customer": FIRST_CUSTOMER + place, b"n": place, b"at": at, b"code": place % CODES}
+def _order_values(place: int) -> dict[bytes, Any]:
+    return {b"id": FIRST_ORDER + place, b"customer": FIRST_CUSTOMER + place, b"n": place, b"code": place % CODES}
 
 
-def _customer_values(place: int) -> Mapping[bytes, Any]:
-    return {b"id": FIRST_CUSTOMER + place, b"n": place, b"at": f"{modified_at(place):%Y-%m-%dT%H:%M:%S}".encode()}
+def _customer_values(place: int) -> dict[bytes, Any]:
+    return {b"id": FIRST_CUSTOMER + place, b"n": place}
 
 
-def _product_values(place: int) -> Mapping[bytes, Any]:
-    return {b"id": FIRST_PRODUCT + place, b"at": f"{modified_at(place):%Y-%m-%dT%H:%M:%S}".encode()}
+def _product_values(place: int) -> dict[bytes, Any]:
+    return {b"id": FIRST_PRODUCT + place}
 
 
-def _coupon_values(place: int) -> Mapping[bytes, Any]:
-    return {b"id": FIRST_COUPON + place, b"code": place, b"at": f"{modified_at(place):%Y-%m-%dT%H:%M:%S}".encode()}
+def _coupon_values(place: int) -> dict[bytes, Any]:
+    return {b"id": FIRST_COUPON + place, b"code": place}
 
 
 def _dates(*names: str) -> dict[str, str]:

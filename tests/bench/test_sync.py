@@ -23,6 +23,7 @@ def good() -> Measured:
         sync.READ_SLOW: 6_000.0,
         sync.LISTED_SLOW: 1_000.0,
         sync.OURS_SLOW: 2_022.0,
+        sync.PRINTED: 1_011.0,
     }
     return Measured(
         rates={name: [rate] for name, rate in rates.items()},
@@ -34,6 +35,7 @@ def good() -> Measured:
         refill=0.9,
         files=[{"records": 20_000, "seconds": 2.0, "peak_mib": 150.0}, {"records": 200_000, "seconds": 21.0, "peak_mib": 160.0}],
         exported=Stored(1_400.0, 7_000.0, 200.0),
+        printed_cpu=[8.5],
     )
 
 
@@ -76,6 +78,7 @@ def test_each_bound_is_missed_by_what_falls_short_of_it(change: dict[str, Any], 
         (sync.ADDED, 321.0, 1),
         (sync.LISTED_SLOW, 1_001.0, 1),
         (sync.OURS_SLOW, 2_021.0, 1),
+        (sync.PRINTED, 1_012.0, 1),
         (sync.OURS, 1_499.0, 3),
     ],
 )
@@ -83,6 +86,22 @@ def test_each_ratio_is_missed_by_a_peer_that_is_faster(name: str, rate: float, c
     measured = good()
     measured.rates[name] = [rate]
     assert len(missed(measured)) == count
+
+
+@pytest.mark.parametrize(("rate", "count"), [(2_022.0, 0), (2_021.0, 1)])
+def test_without_airbyte_what_it_did_when_it_was_tried_is_held_against_us(rate: float, count: int) -> None:
+    measured = replace(good(), skipped="pip could not install it")
+    del measured.rates[sync.PRINTED]
+    measured.rates[sync.OURS_SLOW] = [rate]
+    assert len(missed(measured)) == count
+    assert [note for note in to_findings(measured).notes if "not measured in this run (pip could not install it)" in note]
+
+
+def test_a_short_run_says_how_large_its_large_shop_was() -> None:
+    assert "200,000" in "".join(to_findings(good()).table)
+    short = to_findings(replace(good(), large=20_000))
+    assert "200,000" not in "".join([*short.table, *short.notes, *(figure.name for figure in short.figures)])
+    assert "20,000 orders: 1,500 orders/s, 7,400 rows/s" in short.table
 
 
 def test_the_use_of_a_small_store_is_counted_until_it_becomes_slow_and_its_callers_three_pages_later() -> None:

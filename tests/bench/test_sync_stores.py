@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -74,8 +74,28 @@ def test_limits_of_time_are_strict_on_both_sides(shop: Shop) -> None:
     assert between(timedelta(minutes=1), timedelta(minutes=1)) == []
 
 
+@pytest.mark.parametrize("what", ["", "modified_"])
+def test_each_limit_of_time_leaves_out_what_is_beyond_it(shop: Shop, what: str) -> None:
+    at = f"{modified_at(10):%Y-%m-%dT%H:%M:%S}"
+    found = [asked(shop, "orders", per_page="100", order="asc", **{f"{what}{side}": at}) for side in ("after", "before")]
+    assert [(one.total, ids(one)[0]) for one in found] == [(239, FIRST_ORDER + 11), (10, FIRST_ORDER)]
+    assert asked(shop, "customers", after=at).total == 250
+
+
+def test_a_store_may_be_as_young_as_one_likes() -> None:
+    begin = datetime(2026, 11, 1, 8, tzinfo=UTC)
+    shop = Shop(250, begin)
+    page = asked(shop, "orders", per_page="5", order="asc", modified_after="2026-11-01T08:03:00", modified_before="2026-11-01T08:07:00")
+    assert [(one["id"], one["date_modified_gmt"]) for one in json.loads(page.body)] == [
+        (FIRST_ORDER + place, f"2026-11-01T08:0{place}:00") for place in (4, 5, 6)
+    ]
+    assert asked(shop, "orders", before="2026-10-31T00:00:00").total == 0
+    assert modified_at(4, begin) == begin + timedelta(minutes=4)
+
+
 def test_what_a_store_refuses_or_has_not_is_answered_in_its_words(shop: Shop) -> None:
     assert asked(shop, "orders", per_page="101").status == 400
+    assert asked(shop, "orders", orderby="title").status == 400
     assert (asked(shop, "orders", status="checkout-draft,pending").total, asked(shop, "orders", status="any").total) == (0, 250)
     assert json.loads(shop.answer("/wp-json/wc-connector/v1/carts", {}).body)["code"] == "rest_no_route"
     assert json.loads(asked(shop, f"orders/{FIRST_ORDER + 3}").body)["id"] == FIRST_ORDER + 3
