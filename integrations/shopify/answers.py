@@ -5,6 +5,7 @@ GraphQL reports most failures inside an HTTP 200, sometimes beside usable data. 
 "Rate limits", 2026-10.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,9 @@ class TooDear(Rejected):
     """A query that costs more than one query may; nothing was read."""
 
 
+LOOKED_AT = 2_000
+"""So much of a text is looked through for what must not be kept."""
+_PRIVATE = re.compile(r"\S+@\S+|\bshp[a-z]{2}_\w+")
 KINDS: Mapping[str, type[NotPermitted] | type[TransientError] | type[Rejected]] = {
     "ACCESS_DENIED": NotPermitted,
     "SHOP_INACTIVE": ShopClosed,
@@ -133,7 +137,7 @@ def failure(errors: Sequence[GraphError], call: str, status: int) -> PlatformErr
         return TransientError("unreadable answer: no data", platform=PLATFORM, call=call, status=status)
     first = errors[0]
     kind = KINDS.get(first.code, Rejected)
-    return kind(one_line(first.message) or first.code, platform=PLATFORM, call=call, status=status)
+    return kind(_without_secrets(one_line(first.message)) or first.code, platform=PLATFORM, call=call, status=status)
 
 
 def refusal(errors: Sequence[UserError], call: str) -> UserErrors:
@@ -181,4 +185,9 @@ def _words(body: bytes) -> str:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     found = content.get("errors") or content.get("error_description") if isinstance(content, dict) else None
-    return found[:300] if isinstance(found, str) else ""
+    return _without_secrets(found[:LOOKED_AT])[:300] if isinstance(found, str) else ""
+
+
+def _without_secrets(words: str) -> str:
+    """Shopify's words are kept and shown to support: without addresses of people, and without tokens."""
+    return _PRIVATE.sub("…", words)

@@ -7,6 +7,7 @@ two, whenever they were read; where it does not, records have slipped between, a
 on from the last one passed until the piece joins again. It begins each stretch, too, so a short list costs one call.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -72,9 +73,9 @@ class Stretch:
         return found
 
 
-class Walk:
+class Walk(ABC):
     """
-    A way through a list, one page after the other. What was passed is kept in it, and in each step's place, where anybody can go on.
+    A way through a list, one page after the other: each step's place says where anybody can go on.
 
     `other`: the list in the words of stores that do not know those of `source`.
     """
@@ -85,40 +86,47 @@ class Walk:
     def alone(self, place: Place) -> Step:
         """The next page by itself. Raises PlatformError."""
         try:
-            step = self.ask(place)
+            return self.ask(place)
         except Rejected:
             if self._other is None:
                 raise
             self.source, self._other = self._other, None
-            step = self.ask(place)
-        return self.passed(step)
+            return self.ask(place)
 
+    @abstractmethod
     def ask(self, place: Place) -> Step:
         """The page that follows a place."""
-        raise NotImplementedError
 
+
+class AheadWalk(Walk):
+    """A way through a list of which parts may be read ahead. What was passed is kept in it."""
+
+    def alone(self, place: Place) -> Step:
+        """The next page by itself, as far as it is new. Raises PlatformError."""
+        return self.passed(super().alone(place))
+
+    @abstractmethod
     def passed(self, step: Step) -> Step:
         """Note how far this step came; what of it is new."""
-        return step
 
+    @abstractmethod
     def stretch(self, step: Step) -> Stretch | None:
         """What may be read ahead behind a step; None where only one page after the other is safe."""
-        return None
 
+    @abstractmethod
     def joins(self, ask: Ask, found: Listed) -> bool:
         """Whether a piece follows what was passed without a gap, and brings something."""
-        return False
 
+    @abstractmethod
     def is_passed(self, found: Listed) -> bool:
         """Whether all of a piece was passed already."""
-        return False
 
+    @abstractmethod
     def take(self, place: Place, ask: Ask, found: Listed) -> Step:
         """What a piece that joins brings, and the place behind it."""
-        raise NotImplementedError
 
 
-class ByNumber(Walk):
+class ByNumber(AheadWalk):
     """All records of a list, by number, but for those that changed at or after `until`."""
 
     def __init__(self, call: Call, source: Source, until: datetime | None = None, other: Source | None = None) -> None:
@@ -162,7 +170,7 @@ class ByNumber(Walk):
         return _step(ask, found, following, first)
 
 
-class ByChange(Walk):
+class ByChange(AheadWalk):
     """Records that changed at or after `since` (a minute more) and before `until`, oldest change first; unchanged ones once."""
 
     def __init__(
@@ -240,7 +248,7 @@ class ByChange(Walk):
 
 
 class NewestFirst(Walk):
-    """Customers who registered at or after `since` (a minute more)."""
+    """Customers who registered at or after `since` (a minute more), one page after the other."""
 
     def __init__(self, call: Call, source: Source, since: datetime) -> None:
         super().__init__(call, source)
@@ -264,8 +272,7 @@ def steps(walk: Walk, place: Place, patience: Patience) -> Iterator[Step]:
         if step.place is None:
             return
         place, alone = step.place, alone + 1
-        stretch = walk.stretch(step) if alone >= 2**strays else None
-        if stretch is None:
+        if not isinstance(walk, AheadWalk) or alone < 2**strays or (stretch := walk.stretch(step)) is None:
             continue
         reached, joined = yield from _abreast(walk, place, stretch, patience)
         if reached is None:
@@ -273,7 +280,7 @@ def steps(walk: Walk, place: Place, patience: Patience) -> Iterator[Step]:
         place, alone, strays = reached, 0, 0 if joined else min(strays + 1, MOST_STRAYS)
 
 
-def _abreast(walk: Walk, place: Place, stretch: Stretch, patience: Patience) -> Generator[Step, None, tuple[Place | None, bool]]:
+def _abreast(walk: AheadWalk, place: Place, stretch: Stretch, patience: Patience) -> Generator[Step, None, tuple[Place | None, bool]]:
     """A stretch as far as it holds: where it ended, None if that is the end of all, and whether any piece behind its first joined."""
     joined, idle = False, 0
     with Ahead(pace_of(walk.call.transport, walk.call.access.domain), stretch.plan, stretch.read, patience) as pieces:

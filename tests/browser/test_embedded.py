@@ -1,6 +1,7 @@
 """Our page inside Shopify's admin, in a real browser: from the first click on the app to the whole app."""
 
 import re
+import time
 
 from playwright.sync_api import Request, Route, expect
 
@@ -82,6 +83,23 @@ def test_no_address_and_no_referer_repeats_what_shopify_gave(admin: Admin) -> No
     left = frame_of(page).evaluate("location.search")
     assert not re.search("id_token|hmac|session|timestamp", left)
     assert "shop=demo.myshopify.com" in left
+
+
+def test_the_admin_listens_before_our_page_can_ask_it(admin: Admin) -> None:
+    page = admin.page()
+    seen: list[str] = []
+    page.on("request", lambda one: seen.append(f"asked {one.url}"))
+    page.on("response", lambda one: seen.append(f"came {one.url}"))
+
+    def be_late(route: Route) -> None:
+        time.sleep(1)
+        route.continue_()
+
+    page.route("**/admin/admin.js", be_late)
+    expect(admin.install(page).get_by_role("button", name="Turn on")).to_be_visible()
+    (listens,) = [place for place, one in enumerate(seen) if re.fullmatch("came .*/admin/admin.js", one)]
+    (opens,) = [place for place, one in enumerate(seen) if re.match(r"asked .*/embedded/shopify\?", one)]
+    assert listens < opens
 
 
 def test_a_session_token_that_ran_out_is_asked_for_anew(admin: Admin) -> None:

@@ -239,9 +239,13 @@ def test_a_link_of_the_online_store_applies_a_code(shop_url: str, code: str, url
 
 def answering(*answers: object) -> ShopifyCodes:
     """A shop that answers so."""
-    told = iter(answers)
-    client = Client(Transport(inner=httpx2.MockTransport(lambda request: httpx2.Response(200, json=next(told)))))
-    return ShopifyCodes(client, lambda seconds: None)
+    return waited_for(list(answers), [])
+
+
+def waited_for(left: list[object], waits: list[float]) -> ShopifyCodes:
+    """A shop that answers so, until nothing is `left`; `waits` takes how long it is waited for, in seconds."""
+    client = Client(Transport(inner=httpx2.MockTransport(lambda request: httpx2.Response(200, json=left.pop(0)))))
+    return ShopifyCodes(client, waits.append)
 
 
 def found(code: str = "A") -> dict[str, Any]:
@@ -272,7 +276,10 @@ class TestStrangeAnswers:
             answering(found(), removing(job), forgotten, owners(1)).withdraw_codes(ACCESS, "1", ["A"])
 
     def test_a_job_that_is_done_at_once_is_not_waited_for(self) -> None:
-        answering(found(), removing({"id": "gid://shopify/Job/1", "done": True}), owners(2)).withdraw_codes(ACCESS, "1", ["A"])
+        left: list[object] = [found(), removing({"id": "gid://shopify/Job/1", "done": True}), owners(2)]
+        waits: list[float] = []
+        waited_for(left, waits).withdraw_codes(ACCESS, "1", ["A"])
+        assert (left, waits) == ([], []), "who has the code now was asked, and nothing waited for"
 
     def test_a_removal_without_a_job_is_no_answer(self) -> None:
         with pytest.raises(TransientError, match="neither"):
@@ -281,7 +288,10 @@ class TestStrangeAnswers:
     def test_a_discount_that_goes_while_codes_are_taken_away_took_them_along(self) -> None:
         refused = {"data": {"discountCodeRedeemCodeBulkDelete": {"job": None, "userErrors": [{"message": "Discount does not exist."}]}}}
         scopes = {"currentAppInstallation": {"accessScopes": [{"handle": "write_discounts"}]}}
-        answering(found(), refused, {"data": {"nodes": [None]} | scopes}).withdraw_codes(ACCESS, "1", ["A"])
+        left: list[object] = [found(), refused, {"data": {"nodes": [None]} | scopes}]
+        waits: list[float] = []
+        waited_for(left, waits).withdraw_codes(ACCESS, "1", ["A"])
+        assert (left, waits) == ([], []), "whether the discount is there was asked, and nothing else"
 
     @pytest.mark.parametrize("data", [{"nodes": []}, {"nodes": [None, None]}, {"nodes": None}, {}])
     def test_an_answer_of_another_shape_is_not_gone(self, data: object) -> None:

@@ -1,7 +1,6 @@
 """Lists read by several calls at once: whatever comes, goes and changes meanwhile, what was there all the time is seen."""
 
 import random
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -234,35 +233,6 @@ def test_a_short_list_costs_one_call() -> None:
         store = WooStore().put("orders", orders(60, SECOND))
         assert len(numbers(some_pages(store, since=since))) == 60
         assert len(store.asked) == 1
-
-
-def test_several_pages_are_on_their_way_at_once_and_what_is_read_ahead_is_bounded() -> None:
-    store = WooStore().put("orders", [slim(1000 + n, BASE) for n in range(4000)])
-    running, most, lock = 0, 0, threading.Lock()
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        nonlocal running, most
-        with lock:
-            running, most = running + 1, max(most, running + 1)
-        time.sleep(0.01)
-        with lock:
-            running -= 1
-        return store(request)
-
-    call = Call(Transport(inner=httpx2.MockTransport(answer)), ACCESS)
-    steps = abreast.steps(ByNumber(call, SMALL), Place(), HASTY)
-    taken = 0
-    while taken < 60 or (most < 4 and taken < 200):
-        # On a busy machine answers come late, and the pace rises later.
-        next(steps)
-        taken += 1
-    assert 4 <= most <= 8
-    time.sleep(0.15)
-    waiting = len(store.asked) - taken
-    assert waiting <= 8 + 4
-    steps.close()  # type: ignore[attr-defined]
-    time.sleep(0.05)
-    assert len(store.asked) - taken <= waiting + 8
 
 
 def test_pages_are_told_in_order_and_unchanged_records_once() -> None:

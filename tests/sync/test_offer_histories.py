@@ -25,7 +25,7 @@ from sync.services import Services
 from tests.conftest import install
 from tests.statements import before_statements
 from tests.sync.code_desk import code_desk
-from tests.sync.offer_checks import CODES, Watcher
+from tests.sync.offer_checks import CODES, HOLDING, Watcher
 from tests.sync.offer_story import BUYERS, Sale, Story
 
 MOST_OFFERS = 3
@@ -262,14 +262,15 @@ class History:
         self.recover()
 
 
-def tell(services: Services, vault: Vault, platform: str, seed: int, say: Callable[[str], None], length: int = LENGTH) -> None:
-    """Tell one history, which the seed decides, to a shop of its own; what must hold is checked all the time."""
+def tell(services: Services, vault: Vault, platform: str, seed: int, say: Callable[[str], None], length: int = LENGTH) -> History:
+    """Tell one history, which the seed decides, to a shop of its own; what must hold is checked all the time. Returns it as it ended."""
     chance, history = random.Random(seed), History(services, vault, platform)
     for _ in range(length):
         name, *arguments = choose(chance)
         say(f"{name} {arguments}")
         getattr(history, name)(*arguments)
     history.settle()
+    return history
 
 
 @pytest.mark.spec("SH-24", "SH-25", "SH-34")
@@ -279,4 +280,7 @@ def tell(services: Services, vault: Vault, platform: str, seed: int, say: Callab
 def test_no_history_gives_a_person_two_offers_or_anything_of_a_suspended_one(
     services: Services, vault: Vault, platform: str, seed: int
 ) -> None:
-    tell(services, vault, platform, seed, note)
+    watcher = tell(services, vault, platform, seed, note).watcher
+    holders = [watcher.story.sales[grant["sale"]].buyer.name for grant in watcher.grants.values() if grant["state"] in HOLDING]
+    assert len(holders) == len(set(holders)), "nobody holds two"
+    assert watcher.rows("select id from offers where shop_id = :shop")

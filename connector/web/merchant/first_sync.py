@@ -37,6 +37,7 @@ TEXTS: Mapping[str, str] = {
     RunState.CANCELLED: N_("What was read stays; support can have the rest read again."),
 }
 HIDDEN = N_("The store does not show us: {hidden}.")
+UNREADABLE = N_("Set aside, because they made no sense: {unreadable}.")
 AWAY = N_("The store is not connected: it goes on when it is connected again.")
 NOTE_KINDS: Mapping[str, str] = {RunState.DONE: "good", RunState.FAILED: "bad", RunState.CANCELLED: "warn", RunState.PAUSED: "warn"}
 COUNT = N_("%(kind)s: %(count)s")
@@ -101,14 +102,31 @@ def _first_of_kind(slices: Sequence[SyncSliceRow]) -> list[SyncSliceRow]:
 def _text(ask: MemberAsk, shop: ShopRow, view: RunView, first: Iterable[SyncSliceRow]) -> str:
     if shop.state != "connected" and view.run.state in ACTIVE:
         return ask.gettext(AWAY)
-    read = [one for one in first if one.state == SliceState.DONE]
-    counts = [ask.gettext(COUNT) % {"kind": ask.gettext(KINDS[one.resource]), "count": count_text(one.seen, ask.language)} for one in read]
+    counts = [_count(ask, one.resource, one.seen) for one in first if one.state == SliceState.DONE]
     failed = dict.fromkeys(one.resource for one in view.slices if one.state == SliceState.FAILED)
     hidden = dict.fromkeys(one.resource for one in view.slices if one.state == SliceState.SKIPPED)
-    text = ask.gettext(TEXTS[view.run.state]).format(counts=", ".join(counts) or "—", failed=_names(ask, failed))
-    if hidden and view.run.state == RunState.DONE:
-        text = f"{text} {ask.gettext(HIDDEN).format(hidden=_names(ask, hidden))}"
-    return text
+    texts = [ask.gettext(TEXTS[view.run.state]).format(counts=", ".join(counts) or "—", failed=_names(ask, failed))]
+    if view.run.state not in (RunState.DONE, RunState.FAILED):
+        return texts[0]
+    if unreadable := _unreadable(view.slices):
+        counts = [_count(ask, kind, number) for kind, number in unreadable.items()]
+        texts.append(ask.gettext(UNREADABLE).format(unreadable=", ".join(counts)))
+    if hidden:
+        texts.append(ask.gettext(HIDDEN).format(hidden=_names(ask, hidden)))
+    return " ".join(texts)
+
+
+def _unreadable(slices: Iterable[SyncSliceRow]) -> Mapping[str, int]:
+    """How many records of each kind made no sense, where there are any; what is read once more at the end may be the same ones."""
+    found: dict[str, int] = {}
+    for one in slices:
+        if one.unreadable:
+            found[one.resource] = max(found.get(one.resource, 0), one.unreadable)
+    return found
+
+
+def _count(ask: MemberAsk, kind: str, number: int) -> str:
+    return ask.gettext(COUNT) % {"kind": ask.gettext(KINDS[kind]), "count": count_text(number, ask.language)}
 
 
 def _names(ask: MemberAsk, kinds: Iterable[str]) -> str:

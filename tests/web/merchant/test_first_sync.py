@@ -80,6 +80,23 @@ def test_what_failed_is_named_and_so_is_what_the_store_hides(client: TestClient,
     assert "data-poll" not in page.partition('id="shops"')[0].partition("first-sync")[2], "it does not look again by itself"
 
 
+@pytest.mark.parametrize("state", [RunState.DONE, RunState.FAILED])
+def test_what_made_no_sense_is_counted_and_what_the_store_hides_is_named_however_it_ended(
+    client: TestClient, parts: Composition, shopify_shop: TestShop, state: RunState
+) -> None:
+    sign_in(client, parts, shopify_shop)
+    backfill(parts, shopify_shop, state, seen=3)
+    told = "Set aside, because they made no sense:"
+    assert told not in seen(client.get("/app").text)
+    run(parts, "update sync_slices set unreadable = 2 where resource = 'order'")
+    run(parts, "update sync_slices set unreadable = 1 where resource = 'product' and since is null")
+    run(parts, "update sync_slices set state = 'skipped' where resource = 'checkout'")
+    for page in pages(client, parts, shopify_shop):
+        assert "The store does not show us: Checkouts." in seen(page)
+        (line,) = re.findall(f"{told} ([^.]*)\\.", seen(page))
+        assert sorted(line.split(", ")) == ["Orders: 2", "Products: 1"]
+
+
 def test_a_store_that_is_away_is_said_to_be(client: TestClient, parts: Composition, shopify_shop: TestShop) -> None:
     sign_in(client, parts, shopify_shop)
     backfill(parts, shopify_shop)
