@@ -61,12 +61,14 @@ class Batch:
     What a batch of deliveries says: events by delivery, and what became of each delivery.
 
     Equal deliveries share one list of events, and each list is told once, in the order of arrival. `strangers`: other sites that spoke.
+    `read_at`: when its checkouts, customers and orders were read from the store: as if a delivery had told them then.
     """
 
     events: dict[int, list[Event]] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
     told: dict[type, list[Any]] = field(default_factory=lambda: defaultdict(list))
     strangers: list[str] = field(default_factory=list)
+    read_at: datetime | None = None
 
     def add(self, delivery_id: int, events: list[Event], *, is_new: bool) -> None:
         """A delivery that makes sense."""
@@ -225,17 +227,17 @@ def save(session: Session, services: Services, shop: LeasedShop, batch: Batch, *
     privacy.sift(session, services.vault, shop.id, batch.told, batch.events)
     customers, started, orders = batch.of(Customer), batch.of(Checkout), batch.of(Order)
     contact_ids = people.save_contacts(session, shop.account_id, [*customers, *started, *orders])
-    customer_ids = records.save_customers(session, shop.id, customers, contact_ids)
+    customer_ids = records.save_customers(session, shop.id, customers, contact_ids, read_at=batch.read_at)
     people.save_consents(session, shop.id, people.consent_words([*customers, *started, *batch.of(ConsentChanged)]))
     if read := batch.of(Product):
         products.save_products(session, shop.id, read, app_now(session))
-    touched = records.save_checkouts(session, shop, started, is_quiet=is_quiet)
-    order_ids = records.save_orders(session, shop.id, orders, is_quiet=is_quiet)
+    touched = records.save_checkouts(session, shop, started, is_quiet=is_quiet, read_at=batch.read_at)
+    order_ids = records.save_orders(session, shop.id, orders, is_quiet=is_quiet, read_at=batch.read_at)
     if Removed in batch.told or CustomerMerged in batch.told or removals.speaks_of(session, shop.id, [*customers, *started, *orders]):
         order_ids = _settle_gone(session, shop, batch, touched, customer_ids, order_ids)
     # No order is changed by a dispute: what a page of orders says of disputes is as new as its reading.
     read_on = [
-        DisputeChanged(one.platform_id, one.is_disputed, max(one.source_version, one.triggered_at or one.source_version))
+        DisputeChanged(one.platform_id, one.is_disputed, max(one.source_version, batch.read_at or one.triggered_at or one.source_version))
         for one in orders
         if one.is_disputed is not None
     ]

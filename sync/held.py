@@ -1,7 +1,8 @@
 """A run that this worker holds: how its store is asked and its rows are changed, each time with a word that we are still there."""
 
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from connector.platforms import Access, Platform, Reads
 from connector.rules.syncing import RunKind
 from connector.store import deliveries, shops, slices, sync_runs
 from connector.store.db import Session, app_now, wake_after_commit
+from connector.store.growth import Growth
 from connector.store.run_tables import SyncRunRow, SyncSliceRow
 from connector.store.work import hold_inbox
 from sync import taking
@@ -33,6 +35,8 @@ class Held:
     run: SyncRunRow
     platform: Platform
     reads: Reads
+    growth: defaultdict[int, Growth] = field(default_factory=lambda: defaultdict(Growth))
+    """Of each slice: the next one fills other tables."""
 
     @property
     def shop_id(self) -> int:
@@ -82,6 +86,7 @@ class Held:
             shop = hold_inbox(session, self.shop_id)
             if shop is None:
                 raise LostLease
+            self.growth[slice_.position].note(session, found.seen)
             is_dry_proof = self.is_resync and self.run.is_dry_run
             taken = taking.take(session, self.services, shop, found, read_at, is_dry_run=self.run.is_dry_run, is_digested=is_dry_proof)
             is_proven = self.is_resync and not self.run.is_dry_run

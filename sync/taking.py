@@ -5,7 +5,7 @@ Backfill, reconcile and resync all write by this one way. It sends nothing, begi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -86,7 +86,7 @@ def take(
     if is_dry_run or not (compared.news or found.gone):
         return Taken(compared, unrecoverable)
     before = session.info.get(CANCELLED, 0)
-    refused = _write(session, services, shop, [*(_as_read(one, read_at) for one in compared.news), *found.gone], read_at)
+    refused = _write(session, services, shop, [*compared.news, *found.gone], read_at)
     return Taken(compared, unrecoverable, refused, session.info.get(CANCELLED, 0) - before)
 
 
@@ -108,11 +108,6 @@ def _comparable(session: Session, services: Services, shop: LeasedShop, found: F
         return [*others, *listed], []
     whole, unrecoverable = comparing.complete_checkouts(session, shop.id, listed)
     return [*others, *whole], unrecoverable
-
-
-def _as_read(record: Change, read_at: datetime) -> Change:
-    """A record told at the instant of its reading: other content at the same version counts, as if a delivery had told it then."""
-    return replace(record, triggered_at=read_at) if isinstance(record, Checkout | Customer | Order) else record
 
 
 def _write(
@@ -139,7 +134,8 @@ def _write(
 
 
 def _save(session: Session, services: Services, shop: LeasedShop, news: Sequence[Change | Removed], read_at: datetime) -> None:
-    batch = apply.Batch()
+    # Other content at the same version counts, as if a delivery had told it when it was read.
+    batch = apply.Batch(read_at=read_at)
     events: list[Event] = [one for one in news if not isinstance(one, CodeState)]
     batch.tell(events)
     if batch.told:

@@ -5,14 +5,13 @@ Versions may be heard in any order and more than once; the outcome is the same.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 FIELDS = ("first_name", "last_name", "company", "phone_raw", "phone_e164", "language")
 
 
-@dataclass(frozen=True, slots=True)
-class Saying:
+class Saying(NamedTuple):
     """
     One field's value as one record told it at one instant.
 
@@ -32,11 +31,10 @@ class Saying:
 
 def sayings(at: datetime, values: Mapping[str, str | None]) -> list[Saying]:
     """What a record says, blanks left out. A phone is one fact in two columns: both change together."""
-    said = {name: Saying(name, value.strip(), at) for name, value in values.items() if value and value.strip()}
-    said.pop("phone_e164", None)
-    if "phone_raw" in said:
-        said["phone_e164"] = Saying("phone_e164", values.get("phone_e164") or "", at, said["phone_raw"].value)
-    return list(said.values())
+    said = [Saying(name, word, at) for name, value in values.items() if value and name != "phone_e164" and (word := value.strip())]
+    if raw := (values.get("phone_raw") or "").strip():
+        said.append(Saying("phone_e164", values.get("phone_e164") or "", at, raw))
+    return said
 
 
 def recall(values: Mapping[str, str | None], known_at: Mapping[str, datetime]) -> dict[str, Saying]:
@@ -52,6 +50,7 @@ def merge(known: Mapping[str, Saying], said: Iterable[Saying]) -> dict[str, Sayi
     merged = dict(known)
     for saying in said:
         held = merged.get(saying.field)
-        if held is None or saying.order > held.order:
+        # Nearly always the instants settle it.
+        if held is None or saying.at > held.at or (saying.at == held.at and saying.order > held.order):
             merged[saying.field] = saying
     return merged

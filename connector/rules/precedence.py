@@ -40,9 +40,10 @@ class Rank(NamedTuple):
     digest: str
 
 
-def rank(record: Checkout | Customer | Order) -> Rank:
-    """The rank of one version of a record."""
-    return Rank(record.source_version, record.triggered_at or record.source_version, _progress(record), digest(record))
+def rank(record: Checkout | Customer | Order, read_at: datetime | None = None) -> Rank:
+    """The rank of one version of a record; `read_at`: of one that was read from the store, which is when it was told."""
+    triggered_at = read_at or record.triggered_at or record.source_version
+    return Rank(record.source_version, triggered_at, _progress(record), digest(record))
 
 
 def digest(record: Checkout | Customer | Order) -> str:

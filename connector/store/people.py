@@ -99,7 +99,7 @@ def consent_words(records: Iterable[Customer | Checkout | Order | ConsentChanged
         if isinstance(record, ConsentChanged):
             words.append(ConsentWord(record.address, record.consent))
             continue
-        if isinstance(record, Order):
+        if isinstance(record, Order) or (isinstance(record, Customer) and not record.consents):
             continue
         email, typed = normalise_email(record.email), record.phone if isinstance(record, Customer) else record.checkout_phone
         phone = typed.e164 if typed else None
@@ -254,7 +254,16 @@ def _recall(values: Sequence[str | None], known_at: str) -> Known:
 
 def _contact_row(known: Known, **key: Any) -> dict[str, Any]:
     values = {field: known[field].value or None if field in known else None for field in FIELDS}
-    return {**key, **values, "known_at": {field: said.at.isoformat() for field, said in sorted(known.items())}}
+    known_at: dict[str, str] = {}
+    at: datetime | None = None
+    spelled = ""
+    for field in sorted(known):
+        # Most of them were told by one record: its instant is spelled once.
+        if known[field].at is not at:
+            at = known[field].at
+            spelled = at.isoformat()
+        known_at[field] = spelled
+    return {**key, **values, "known_at": known_at}
 
 
 def _ticked(channel: Channel, checkout: Checkout) -> Consent:

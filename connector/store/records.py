@@ -2,9 +2,8 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -59,8 +58,7 @@ _WAKE_UP = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """A record with its key and its rank, computed once."""
 
     record: Any
@@ -68,17 +66,20 @@ class Ranked:
     rank: Rank
 
 
-def save_checkouts(session: Session, shop: Terms, checkouts: Sequence[Checkout], *, is_quiet: bool = False) -> dict[int, Touched]:
+def save_checkouts(
+    session: Session, shop: Terms, checkouts: Sequence[Checkout], *, is_quiet: bool = False, read_at: datetime | None = None
+) -> dict[int, Touched]:
     """
     Write checkouts, their lines and all their versions. The caller holds the shop's inbox, so that nobody else does.
 
     `is_quiet`: a sync tells of them. Until the store itself tells the same or something newer, they begin nothing.
+    `read_at`: when they were read, if a sync reads.
     Returns every checkout whose rows may have changed, by id. Each row is written once, with what `settle` will find unless
     an order or a removal says otherwise. Rows are written in the order of their ids, as others lock them.
     """
     if not checkouts:
         return {}
-    ranked = _ranked(checkouts)
+    ranked = _ranked(checkouts, read_at)
     chosen, completed = _newest(ranked), _earliest(ranked, "completed_at")
     shop_id = cast(int, shop.id)
     kept = find_kept(session, shop_id, chosen)
@@ -142,14 +143,16 @@ def _place_lines(
     place_children(session, shop_id, "checkout_lines", "checkout_id", counts, _line_rows("checkout_id", lines_of))
 
 
-def save_orders(session: Session, shop_id: int, orders: Sequence[Order], *, is_quiet: bool = False) -> list[int]:
+def save_orders(
+    session: Session, shop_id: int, orders: Sequence[Order], *, is_quiet: bool = False, read_at: datetime | None = None
+) -> list[int]:
     """
     Write orders and their lines; return the ids of those whose rows changed.
 
     `is_quiet`: a sync tells of them. An order that only a sync told of as it is earns nothing, until the store itself tells of it; and
-    what a sync tells of a version that is over changes nothing.
+    what a sync tells of a version that is over changes nothing. `read_at`: when they were read, if a sync reads.
     """
-    ranked = _ranked(orders)
+    ranked = _ranked(orders, read_at)
     chosen, instants = _newest(ranked), {column: _earliest(ranked, column) for column in ORDER_INSTANTS}
     rows = [_order_row(one, *(told[key] for told in instants.values()), is_quiet=is_quiet) for key, one in chosen.items()]
     written = upsert_newest(
@@ -203,10 +206,19 @@ def save_disputes(session: Session, shop_id: int, disputes: Sequence[DisputeChan
 
 
 def save_customers(
-    session: Session, shop_id: int, customers: Sequence[Customer], contact_ids: Mapping[str, int] | None = None
+    session: Session,
+    shop_id: int,
+    customers: Sequence[Customer],
+    contact_ids: Mapping[str, int] | None = None,
+    *,
+    read_at: datetime | None = None,
 ) -> list[int]:
-    """Write customers, pointing at the Contact of their e-mail if `contact_ids` names it; return the ids of those whose rows changed."""
-    rows = [_customer_row(one, contact_ids or {}) for one in _newest(_ranked(customers)).values()]
+    """
+    Write customers, pointing at the Contact of their e-mail if `contact_ids` names it; return the ids of those whose rows changed.
+
+    `read_at`: when they were read, if a sync reads.
+    """
+    rows = [_customer_row(one, contact_ids or {}) for one in _newest(_ranked(customers, read_at)).values()]
     written = upsert_newest(session, shop_id, "customers", rows, RECORD_KEY, keep=("public_id",), computed=_TOLD_ONCE)
     return [row.id for row in written.values()]
 
@@ -215,8 +227,8 @@ def _phone(prefix: str, phone: Phone | None) -> dict[str, str | None]:
     return {f"{prefix}_raw": phone.raw if phone else None, f"{prefix}_e164": phone.e164 if phone else None}
 
 
-def _ranked(records: Iterable[R]) -> list[Ranked]:
-    return [Ranked(record, _key(record), rank(record)) for record in records]
+def _ranked(records: Iterable[R], read_at: datetime | None) -> list[Ranked]:
+    return [Ranked(record, _key(record), rank(record, read_at)) for record in records]
 
 
 def _key(record: Checkout | Order | Customer) -> Key:

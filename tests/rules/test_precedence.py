@@ -34,6 +34,14 @@ def test_of_equal_instants_the_later_trigger_is_newer_and_the_trigger_is_no_cont
     assert rank(corrected).digest == rank(make_checkout()).digest
 
 
+def test_what_was_read_from_the_store_was_told_when_it_was_read() -> None:
+    told, read = make_order(T0, triggered_at=at(3)), make_order(T0, total=Decimal(7))
+
+    assert rank(read) < rank(told) < rank(read, at(4))
+    assert rank(told, at(4)).triggered_at == at(4)
+    assert rank(read, at(4)).digest == rank(read).digest
+
+
 def test_of_equal_instants_the_checkout_with_an_address_is_newer() -> None:
     assert rank(make_checkout(email=None)) < rank(make_checkout()) < rank(make_checkout(closed_at=T0, email=None))
 

@@ -71,3 +71,11 @@ def test_of_several_removals_the_latest_counts(session: Session, shopify_shop: T
     remove(session, shopify_shop, *(Removed(Resource.CHECKOUT, at(minute), "tok-1") for minute in minutes))
 
     assert rows("select deleted_at from checkouts") == [{"deleted_at": at(9)}]
+
+
+def test_only_a_removal_kept_in_the_same_shop_speaks_of_a_record(session: Session, shopify_shop: TestShop) -> None:
+    assert not removals.speaks_of(session, shopify_shop.id, [make_order(), make_customer(), make_checkout()])
+    removals.save_removals(session, shopify_shop.id, [Removed(Resource.ORDER, at(5), make_order().platform_id)])
+
+    assert removals.speaks_of(session, shopify_shop.id, [make_customer(), make_order()])
+    assert not removals.speaks_of(session, shopify_shop.id, [make_customer(), make_checkout()])
