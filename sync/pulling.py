@@ -9,7 +9,7 @@ from types import TracebackType
 
 from connector.reading import Page
 
-AHEAD = 4
+AHEAD = 8
 """So many pages wait at most; beyond that the reading waits for the writing."""
 LOOK_SECONDS = 0.2
 _Thing = Page | BaseException | None

@@ -1,21 +1,22 @@
 """One bundled PostgreSQL and one migrated database per test process; every test starts with two accounts and a shop in each."""
 
+import gc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, create_engine, text
 
 from connector import clock
 from connector.canonical import ShopProfile
 from connector.config import Settings
 from connector.platforms import Installation
 from connector.store import migrate, shops
-from connector.store.db import Database
+from connector.store.db import Database, engine_url
 from connector.store.embedded import start_temporary
 from connector.store.sealed import Vault
 
@@ -43,6 +44,21 @@ class TestShop:
     webhook_secret: str
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """
+    Collect the tests without looking for garbage, and never look among what was collected.
+
+    Twelve thousand tests are hundreds of megabytes that stay to the end; looking through them again and again takes as long as making them.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def database_url() -> Iterator[str]:
     """A migrated sandbox database (its clock can be moved) on a server of this process."""
@@ -59,20 +75,28 @@ def opened(database_url: str) -> Iterator[Database]:
     database.close()
 
 
+@pytest.fixture(scope="session")
+def broom(database_url: str) -> Iterator[Engine]:
+    """
+    A connection that only empties tables, with nothing left to refer to anything: foreign keys and triggers are off in it.
+
+    It is of its own because switching them off makes a connection plan all its statements anew, for every test.
+    """
+    engine = create_engine(
+        engine_url(database_url), pool_size=1, pool_pre_ping=True, connect_args={"options": "-c session_replication_role=replica"}
+    )
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture
-def db(opened: Database) -> Database:
+def db(opened: Database, broom: Engine) -> Database:
     """The database with all tables empty and its clock at real time; wakes ring nowhere unless the test says so."""
-    with opened.engine.begin() as connection:
+    with broom.begin() as connection:
         tables = _tables(connection)
         _empty(connection, tables)
-        # What the planner was told of another test's rows would be believed of these, and so would plans that were made by it.
-        forget = """
-            update pg_class set reltuples = -1, relpages = 0, relallvisible = 0 where oid = any(cast(:tables as regclass[]))
-               or oid in (select indexrelid from pg_index where indrelid = any(cast(:tables as regclass[])))
-        """
-        connection.execute(text(forget), {"tables": tables})
-        connection.execute(text("delete from pg_statistic where starelid = any(cast(:tables as regclass[]))"), {"tables": tables})
-        connection.execute(text("update app_clock set ahead = interval '0'"))
+        _forget(connection, tables)
+        connection.execute(text("update app_clock set ahead = interval '0' where ahead <> interval '0'"))
         # Nobody is ever alone in a database: what leaks between accounts must have somewhere to leak to.
         others = "insert into accounts (public_id, name, created_at) values ('acc_first', 'First', now()), ('acc_second', 'Second', now())"
         connection.execute(text(others))
@@ -91,7 +115,7 @@ def _empty(connection: Connection, tables: Sequence[str]) -> None:
     Empty the tables and begin counting anew.
 
     A truncation makes new files for every table and index, used or not, and takes ten times as long as deleting a handful of rows;
-    only where there are many is it the better way.
+    only where there are many is it the better way. Setting a sequence is likewise cheaper than restarting it.
     """
     look = " union all ".join(
         f"select '{name}', exists (select 1 from {name} offset {MANY}) where exists (select 1 from {name})" for name in tables
@@ -100,13 +124,28 @@ def _empty(connection: Connection, tables: Sequence[str]) -> None:
     if any(is_many for _, is_many in found):
         connection.execute(text(f"truncate {', '.join(tables)} restart identity cascade"))
         return
-    connection.execute(text("set local session_replication_role = replica"))  # all of them go: nothing is left to refer to anything
     for name, _ in found:
         connection.execute(text(f"delete from {name}"))
-    connection.execute(text("set local session_replication_role = origin"))
-    used = connection.execute(text("select sequencename from pg_sequences where schemaname = 'public' and last_value is not null"))
-    for name in used.scalars().all():
-        connection.execute(text(f"alter sequence {name} restart"))
+    first = """
+        select setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)
+        from pg_sequences where schemaname = 'public' and last_value is not null
+    """
+    connection.execute(text(first))
+
+
+def _forget(connection: Connection, tables: Sequence[str]) -> None:
+    """
+    Forget what the planner was told of another test's rows: it would be believed of these, and so would plans that were made by it.
+
+    Only what was told is touched: each touch makes every connection look the table up and plan its statements again.
+    """
+    forget = """
+        update pg_class set reltuples = -1, relpages = 0, relallvisible = 0
+        where (reltuples <> -1 or relpages <> 0 or relallvisible <> 0) and (oid = any(cast(:tables as regclass[]))
+           or oid in (select indexrelid from pg_index where indrelid = any(cast(:tables as regclass[]))))
+    """
+    connection.execute(text(forget), {"tables": tables})
+    connection.execute(text("delete from pg_statistic where starelid = any(cast(:tables as regclass[]))"), {"tables": tables})
 
 
 @pytest.fixture
@@ -115,13 +154,13 @@ def vault() -> Vault:
     return Vault([SEALING_KEY])
 
 
-@pytest.fixture
-def sandbox_settings(tmp_path: Path, database_url: str) -> Settings:
-    """Settings of a test installation in sandbox mode, independent of the environment."""
+@pytest.fixture(scope="session")
+def given_settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """What all test installations of this process have in common, read and checked once."""
     return Settings.model_validate(
         {
             "database_url": database_url,
-            "data_dir": tmp_path,
+            "data_dir": tmp_path_factory.getbasetemp(),
             "public_url": "https://connector.test",
             "sealing_key": SEALING_KEY,
             "operator_key": "operator-key-for-tests",
@@ -131,6 +170,12 @@ def sandbox_settings(tmp_path: Path, database_url: str) -> Settings:
             "sandbox": True,
         }
     )
+
+
+@pytest.fixture
+def sandbox_settings(tmp_path: Path, given_settings: Settings) -> Settings:
+    """Settings of a test installation in sandbox mode, independent of the environment; its files lie in the test's own directory."""
+    return given_settings.model_copy(update={"data_dir": tmp_path})
 
 
 def profile(name: str, host: str) -> ShopProfile:

@@ -25,7 +25,7 @@ from sync.schedule import Scheduler
 
 FINISH_SECONDS = 25.0
 SCHEDULER_SECONDS = 10.0
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0001
 console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 
@@ -119,8 +119,8 @@ def background(composition: Composition) -> Iterator[None]:
 @contextmanager
 def working(composition: Composition) -> Iterator[None]:
     """Worker threads."""
-    # A thread that waits for a store wants the interpreter for microseconds now and then, and one that writes for long: with the usual
-    # 5 ms for each turn, pages that are read while others are written come a fifth later.
+    # A sync reads and maps in some threads while another one writes, and that one waits for the database forty times a batch: with the
+    # usual 5 ms until it has the interpreter again, the others would have it most of the time.
     sys.setswitchinterval(SWITCH_SECONDS)
     worker = composition.bell.worker(composition.settings.worker_threads)
     worker.start()

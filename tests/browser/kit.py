@@ -5,6 +5,7 @@ How pages are looked at: in both languages, wide and narrow, light and dark; and
 language and checks all eight looks.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,9 +118,16 @@ def faults_of(page: Page) -> list[str]:
     return found
 
 
+def take_picture(page: Page, place: str, *, full_page: bool = False) -> None:
+    """The page as it stands, for whoever wants to look at it: SCREENS=1 in the environment has it kept in var/screens."""
+    if os.environ.get("SCREENS"):
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENS / f"{place}.png", full_page=full_page)
+
+
 def assert_look(page: Page, name: str, *, language: str = "") -> None:
     """
-    Everything that must hold for a page as it stands, then its picture in var/screens. `language`: if it is another one now.
+    Everything that must hold for a page as it stands, and its picture if wanted. `language`: if it is another one now.
 
     No grave fault by axe, nothing to scroll sideways, no error, no script of others, no request elsewhere, the right language.
     """
@@ -128,8 +136,7 @@ def assert_look(page: Page, name: str, *, language: str = "") -> None:
     page.wait_for_load_state("load")
     state = page.evaluate(STATE)
     place = f"{name}-{watching.language}-{state['width']}-{state['scheme']}"
-    SCREENS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENS / f"{place}.png", full_page=not state["dialog"])
+    take_picture(page, place, full_page=not state["dialog"])
     found = [] if state["language"] == watching.language else [f"the language is {state['language']}"]
     found += [f"it scrolls sideways: {one}" for one in state["wide"]]
     found += [f"axe: {one}" for one in grave(violations(page, watching.source))]

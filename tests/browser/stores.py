@@ -15,7 +15,7 @@ from integrations.registry import make_platforms, make_transport
 from integrations.sandbox.world import Sandbox
 from tests.browser.axe import grave, violations
 from tests.browser.conftest import Opens, Site
-from tests.browser.kit import HEIGHT, LANGUAGES, SCHEMES, SCREENS, STATE, WIDTHS, befriend, faults_of
+from tests.browser.kit import HEIGHT, LANGUAGES, SCHEMES, STATE, WIDTHS, befriend, faults_of, take_picture
 
 APP = "/admin/apps/connector"
 
@@ -103,11 +103,10 @@ def assert_frame_looks_right(admin: Admin, name: str, seen: str, prepare: Callab
 
 
 def check_frame(admin: Admin, page: Page, place: str, language: str, scheme: str) -> None:
-    """Everything that must hold for our page in the frame as it stands; then its picture."""
+    """Everything that must hold for our page in the frame as it stands; and its picture if wanted."""
     frame = frame_of(page)
     state = frame.evaluate(STATE)
-    SCREENS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENS / f"{place}.png")
+    take_picture(page, place)
     found = [] if (state["language"], state["scheme"]) == (language, scheme) else [f"it is in {state['language']}, {state['scheme']}"]
     found += [f"it scrolls sideways: {one}" for one in state["wide"]]
     found += [f"axe: {one}" for one in grave(violations(cast(Page, frame), admin.axe))]

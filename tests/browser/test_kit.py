@@ -73,12 +73,16 @@ def test_axe_speaks_up_for_what_it_should(visitor_page: Opens, axe: str) -> None
     assert {one.rule for one in grave(violations(page, axe))} >= {"label", "button-name"}
 
 
-def test_there_are_eight_looks_and_each_has_its_picture(visitor_page: Opens) -> None:
+def test_there_are_eight_looks_and_each_has_its_picture_if_it_is_wanted(visitor_page: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(set(LOOKS)) == 8
     page = visitor_page(language="fr", color_scheme="dark", viewport={"width": 390, "height": 900})
     page.goto("/sign-in")
     picture = SCREENS / "kit-fr-390-dark.png"
     picture.unlink(missing_ok=True)
+    monkeypatch.delenv("SCREENS", raising=False)
+    assert_look(page, "kit")
+    assert not picture.exists()
+    monkeypatch.setenv("SCREENS", "1")
     assert_look(page, "kit")
     assert picture.read_bytes().startswith(b"\x89PNG")
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from integrations.sandbox.woocommerce_actions import SESSION_COOKIE
 from integrations.sandbox.woocommerce_twin import WooCommerceTwin
 from integrations.sandbox.world import Sandbox
-from tests.browser.kit import SCREENS
+from tests.browser.kit import take_picture
 
 SEEN_WITHIN_SECONDS = 5
 CHECKOUTS = [
@@ -114,8 +114,7 @@ def test_what_is_gone_is_absent_what_costs_more_is_said_and_the_rest_can_be_boug
     shop.set_stock("BOUG-LAV", 0)
     shop.set_price("HUILE-500", "17.50")
     page.goto(path)
-    SCREENS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENS / "woocommerce-returned.png", full_page=True)
+    take_picture(page, "woocommerce-returned", full_page=True)
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("Something has changed since your last visit.")
     expect(alert).to_contain_text("Bougie parfumée « Lavande » is sold out.")
@@ -123,7 +122,7 @@ def test_what_is_gone_is_absent_what_costs_more_is_said_and_the_rest_can_be_boug
     expect(page.get_by_role("row").filter(has_text="Bougie")).to_have_count(0)
     expect(page.get_by_role("row").filter(has_text="Total").last).to_contain_text("40.88 EUR")
     page.get_by_role("link", name="Proceed to checkout").click()
-    page.screenshot(path=SCREENS / "woocommerce-checkout.png", full_page=True)
+    take_picture(page, "woocommerce-checkout", full_page=True)
     page.get_by_label("E-mail address").fill("lea@example.com")
     page.get_by_role("button", name="Place order").click()
     expect(page.get_by_role("row").filter(has_text="Total").last).to_contain_text("40.88 EUR")

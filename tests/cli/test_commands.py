@@ -1,6 +1,5 @@
 """The commands that manage shops, and how the command line says what is wrong."""
 
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,19 +8,12 @@ from typer.testing import CliRunner, Result
 
 from connector.cli import app
 from connector.platforms import BadSignature
-from connector.store import automations, deliveries, migrate, shops
+from connector.store import automations, deliveries, shops
 from connector.store.db import Database
 from connector.store.sealed import Vault
 from tests.conftest import SEALING_KEY, TestShop, install
 
 Call = Callable[..., Result]
-
-
-@pytest.fixture
-def url(database_url: str) -> str:
-    fresh = migrate.recreate(database_url, f"commands_{uuid.uuid4().hex}")
-    migrate.upgrade(fresh, sandbox=False)
-    return fresh
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Examining a shop's connection from the command line."""
 
 import json
-import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from typer.testing import CliRunner, Result
 from connector.checkups import Check, Verdict
 from connector.cli import app
 from connector.platforms import Access
-from connector.store import checkups, migrate
+from connector.store import checkups
 from connector.store.db import Database
 from connector.store.sealed import Vault
 from integrations.woocommerce.checkup import WooCheckup
@@ -20,14 +19,6 @@ from tests.conftest import SEALING_KEY, TestShop, install
 Call = Callable[..., Result]
 GOOD = Check("address", Verdict.GOOD, ("boutique.test",))
 BAD = Check("address", Verdict.BAD, ("https://[bold]www.boutique.test",), "redirect")
-
-
-@pytest.fixture
-def url(database_url: str) -> str:
-    """A database of its own."""
-    fresh = migrate.recreate(database_url, f"doctor_{uuid.uuid4().hex}")
-    migrate.upgrade(fresh, sandbox=False)
-    return fresh
 
 
 @pytest.fixture

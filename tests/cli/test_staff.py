@@ -1,6 +1,5 @@
 """Our own people and our own keys, from the command line."""
 
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from sqlalchemy import create_engine, text
 from typer.testing import CliRunner, Result
 
 from connector.cli import app, staff
-from connector.store import migrate, resealing, shops
+from connector.store import resealing, shops
 from connector.store.db import Database, engine_url
 from connector.store.passwords import is_password
 from connector.store.sealed import Vault
@@ -22,14 +21,6 @@ PASSWORD = "correct horse battery"
 EMAIL = "sam@example.org"
 
 Call = Callable[..., Result]
-
-
-@pytest.fixture
-def url(database_url: str) -> str:
-    """A database of its own, made for real stores."""
-    fresh = migrate.recreate(database_url, f"staff_{uuid.uuid4().hex}")
-    migrate.upgrade(fresh, sandbox=False)
-    return fresh
 
 
 @pytest.fixture
