@@ -44,7 +44,7 @@ async function swap(url, selector, { isNew = true } = {}) {
     if (!fresh || !old) { location.assign(url); return; }
     if (!old.closest("dialog")) {
       if (isNew) history.replaceState({ isOurs: true }, "");
-      if (isNew) history.pushState({ isOurs: true }, "", url);
+      if (isNew && new URL(url, location.href).href !== location.href) history.pushState({ isOurs: true }, "", url);
       document.title = page.title;
     }
     replace(old, document.adoptNode(fresh));
