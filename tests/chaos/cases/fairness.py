@@ -176,12 +176,17 @@ def judge_mails(
     """Lateness of the others' messages after the flood."""
     arrived = {mail.recipient: mail.arrived_at for mail in list(stack.sink.mails)}
     due: dict[str, float] = {}
+    calm: list[float] = []
     for number, shop in enumerate(others):
         for n in range(int(quiet + loud)):
-            at = begin + timedelta(seconds=n + number / len(others))
+            at, address = begin + timedelta(seconds=n + number / len(others)), mail_of(shop, n)
+            due_at = at.timestamp() + to_monotonic
             if at >= flooded_at - MIXED_UP:
-                due[mail_of(shop, n)] = at.timestamp() + to_monotonic
+                due[address] = due_at
+            elif address in arrived:
+                calm.append(arrived[address] - due_at)
     late = [arrived[address] - at for address, at in due.items() if address in arrived]
+    found.shown["p95 mail lateness quiet"] = f"{percentile(calm, 0.95):.2f} s of {len(calm)}"
     found.judge("mail lateness", late, len(due), MOST_SECONDS)
     found.shown["mails in all"] = str(stack.sink.count)
 

@@ -78,6 +78,8 @@ def run(size: Size, seed: int, directory: Path) -> list[Row]:
                     time.sleep(0.1)
             for role in stack.scheduler:
                 role.start()
+            # What could not be handed over at once is tried again later, and is not "waiting" until then; its lateness is judged below.
+            stack.sink.wait_for(steps, ALLOWED_SECONDS)
             restless = settle(stack, auditor)
         wrong, lateness = _judge(stack, presence, zero, began, steps)
         wrong = [*restless, *unprocessed(stack), *wrong]
