@@ -1,6 +1,7 @@
 """Thin actors: a name, a queue, a limit, one call. Arguments are shop ids; actors never raise, so no dead letters grow."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import dramatiq
@@ -49,7 +50,8 @@ def _actor(
     def answer(shop_id: int) -> None:
         clear(Wake(job.value, shop_id))
         try:
-            work(services, shop_id)
+            with nullcontext() if job is Job.SYNC else services.courtesy.other_work():
+                work(services, shop_id)
         except (Exception, Interrupt) as error:
             log.warning("job.failed", job=job.value, shop_id=shop_id, error=type(error).__name__)
 

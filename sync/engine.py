@@ -179,8 +179,10 @@ def _write_pages(held: Held, slice_: SyncSliceRow, read: Callable[[], Iterator[P
         while True:
             some = pages.take(RECORDS_AT_ONCE, KEEP_SECONDS)
             if some:
+                courtesy, mark, began = held.services.courtesy, held.services.courtesy.begun(), time.monotonic()
                 passed = partial(slices.pass_pages, slice_=slice_, pages=len(some), cursor=some[-1].cursor)
                 held.write(slice_, taking.gather(some), passed, read_at)
+                time.sleep(courtesy.rest(mark, time.monotonic() - began))
             elif pages.is_over:
                 held.change(partial(slices.end_reading, slice_=slice_))
                 return True

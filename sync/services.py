@@ -9,14 +9,15 @@ from connector.metrics import Metrics
 from connector.platforms import Platform
 from connector.store.db import Database
 from connector.store.sealed import Vault
+from sync.courtesy import Courtesy
 from sync.pauses import Pauses
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """
-    Database, vault, platforms by name, the mail Sender (None: nowhere to send), settings, what the process counts, and what
-    rests in it because a platform asked for that.
+    Database, vault, platforms by name, the mail Sender (None: nowhere to send), settings, what the process counts, what
+    rests in it because a platform asked for that, and what it has in hand that a sync makes room for.
     """
 
     db: Database
@@ -26,3 +27,4 @@ class Services:
     settings: Settings
     metrics: Metrics = field(default_factory=Metrics)
     pauses: Pauses = field(default_factory=Pauses)
+    courtesy: Courtesy = field(default_factory=Courtesy)
