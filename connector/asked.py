@@ -27,6 +27,27 @@ class Access:
         return datetime.fromisoformat(end) if end else None
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """
+    Records of a kind to be read page after page: those that changed at or after `since` and before `until`, behind a `cursor`; or what
+    a ready `export` holds but for its first `skip` pages.
+    """
+
+    what: Resource
+    since: datetime | None = None
+    until: datetime | None = None
+    cursor: str | None = None
+    export: Export | None = None
+    skip: int = 0
+
+    def read(self, reads: "Reads", access: Access) -> Iterator[Page]:
+        """Its pages. Raises PlatformError."""
+        if self.export is not None:
+            return reads.read_export(access, self.export, self.what, self.skip)
+        return reads.pages(access, self.what, self.since, self.until, self.cursor)
+
+
 class Reads(Protocol):
     """What a store can be asked at any time. Everything raises PlatformError."""
 

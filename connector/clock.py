@@ -15,7 +15,12 @@ def now() -> datetime:
     return datetime.now(UTC) + _offset
 
 
+def offset() -> timedelta:
+    """How far this clock is from the system's."""
+    return _offset
+
+
 def set_offset(offset: timedelta) -> None:
-    """Follow the database's clock; only `store.clock` calls this."""
+    """Follow the database's clock: `store.clock` calls this, and a process without a database that is told by one that has it."""
     global _offset
     _offset = offset

@@ -13,6 +13,7 @@ from itertools import islice
 
 import structlog
 
+from connector.asked import Listing
 from connector.errors import NotFound
 from connector.platforms import Access, AccessLost, Gone, NotPermitted, PlatformError, Rejected, ShopClosed, ThrottledError
 from connector.reading import Export, Page
@@ -21,6 +22,7 @@ from connector.rules.syncing import Expected, RunKind
 from connector.store import shops, slices, sync_runs
 from connector.store.db import Wake, app_now, wake_after_commit
 from connector.store.run_tables import SyncSliceRow
+from connector.wire import BrokenReading
 from sync import endings, leftovers, taking
 from sync.held import Held, LostLease
 from sync.jobs import Job
@@ -71,6 +73,9 @@ def work(services: Services, shop_id: int) -> None:
         _let_go(held, NO_ACCESS, f"the store cannot be called: {type(error).__name__}")
     except PlatformError as error:
         _later(held, f"{type(error).__name__} at {error.call}: {error}")
+    except BrokenReading as error:
+        _later(held, f"reading broke: {error}")
+        raise
     except Exception as error:
         # What it says may hold anything that a record holds.
         _later(held, type(error).__name__)
@@ -137,7 +142,7 @@ def _count(held: Held, slice_: SyncSliceRow, access: Access) -> Expected:
 def _pages(held: Held, slice_: SyncSliceRow) -> Callable[[], Iterator[Page]] | None:
     """How what is left of a slice is read; None while the store still writes the file."""
     if slice_.export_id is None:
-        return _first_asked(held, lambda access: held.reads.pages(access, slice_.kind, slice_.since, slice_.until, slice_.cursor))
+        return _first_asked(held, Listing(slice_.kind, slice_.since, slice_.until, slice_.cursor))
     export_id, done = slice_.export_id, slice_.pages_done
     try:
         export = held.ask(lambda access: held.reads.look_at_export(access, export_id))
@@ -150,14 +155,14 @@ def _pages(held: Held, slice_: SyncSliceRow) -> Callable[[], Iterator[Page]] | N
         why = export.reason or "it could not be read"
         held.change(partial(slices.without_export, slice_=slice_, reason=f"the store's file failed: {why}"))
         return _pages(held, slice_)
-    return _first_asked(held, lambda access: held.reads.read_export(access, export, slice_.kind, done))
+    return _first_asked(held, Listing(slice_.kind, export=export, skip=done))
 
 
-def _first_asked(held: Held, read: Callable[[Access], Iterator[Page]]) -> Callable[[], Iterator[Page]]:
+def _first_asked(held: Held, listing: Listing) -> Callable[[], Iterator[Page]]:
     """The first page settles whether the credentials live; those that end in the middle end the turn."""
 
     def begin(access: Access) -> tuple[list[Page], Iterator[Page]]:
-        pages = read(access)
+        pages = held.services.reader.pages(held.platform, access, listing)
         return list(islice(pages, 1)), pages
 
     def pages() -> Iterator[Page]:
@@ -182,7 +187,8 @@ def _write_pages(held: Held, slice_: SyncSliceRow, read: Callable[[], Iterator[P
                 courtesy, mark, began = held.services.courtesy, held.services.courtesy.begun(), time.monotonic()
                 passed = partial(slices.pass_pages, slice_=slice_, pages=len(some), cursor=some[-1].cursor)
                 held.write(slice_, taking.gather(some), passed, read_at)
-                time.sleep(courtesy.rest(mark, time.monotonic() - began))
+                if rest := courtesy.rest(mark, time.monotonic() - began):
+                    time.sleep(rest)
             elif pages.is_over:
                 held.change(partial(slices.end_reading, slice_=slice_))
                 return True

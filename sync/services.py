@@ -11,13 +11,14 @@ from connector.store.db import Database
 from connector.store.sealed import Vault
 from sync.courtesy import Courtesy
 from sync.pauses import Pauses
+from sync.readers import Reader, ReadsHere
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """
     Database, vault, platforms by name, the mail Sender (None: nowhere to send), settings, what the process counts, what
-    rests in it because a platform asked for that, and what it has in hand that a sync makes room for.
+    rests in it because a platform asked for that, what it has in hand that a sync makes room for, and who reads for its syncs.
     """
 
     db: Database
@@ -28,3 +29,4 @@ class Services:
     metrics: Metrics = field(default_factory=Metrics)
     pauses: Pauses = field(default_factory=Pauses)
     courtesy: Courtesy = field(default_factory=Courtesy)
+    reader: Reader = field(default_factory=ReadsHere)

@@ -119,8 +119,8 @@ def background(composition: Composition) -> Iterator[None]:
 @contextmanager
 def working(composition: Composition) -> Iterator[None]:
     """Worker threads."""
-    # A sync reads and maps in some threads while another one writes, and that one waits for the database forty times a batch: with the
-    # usual 5 ms until it has the interpreter again, the others would have it most of the time.
+    # Most work here waits for the database again and again: with the usual 5 ms until it has the interpreter again, a thread that never
+    # waits, such as one that takes in the pages of a sync, would have it most of the time.
     sys.setswitchinterval(SWITCH_SECONDS)
     worker = composition.bell.worker(composition.settings.worker_threads)
     worker.start()

@@ -25,7 +25,7 @@ from connector.canonical import (
 from connector.rules.contacts import FIELDS, Saying, merge, recall, sayings
 from connector.rules.identity import normalise_email
 from connector.store.db import Session, run
-from connector.store.ids import public_id
+from connector.store.ids import public_id, public_ids
 from connector.store.sealed import Vault
 from connector.store.upserts import as_array, as_json
 
@@ -57,7 +57,9 @@ def say_of_contacts(session: Session, account_id: int, said: Mapping[str, Sequen
         return {}
     emails = sorted(said)
     held = _hold_contacts(session, account_id, emails)
-    new = [_contact_row(merge({}, said[email]), public_id=public_id("con"), email=email) for email in emails if email not in held]
+    unknown = [email for email in emails if email not in held]
+    names = public_ids("con", len(unknown))
+    new = [_contact_row(merge({}, said[email]), public_id=name, email=email) for name, email in zip(names, unknown, strict=True)]
     ids: dict[str, int] = {}
     if new:
         inserted = run(session, _INSERT_CONTACTS, {"account": account_id, "rows": as_json(new)})

@@ -13,7 +13,7 @@ from connector.rules.identity import normalise_email
 from connector.rules.precedence import Rank, rank
 from connector.store.checkouts import Kept, State, Terms, Touched, expect_due, find_kept
 from connector.store.db import Session, run
-from connector.store.ids import public_id
+from connector.store.ids import public_id, public_ids
 from connector.store.upserts import Key, Written, add_children, as_json, lower_instants, place_children, upsert_newest
 from connector.store.versions import History, load_histories, save_versions
 
@@ -154,7 +154,10 @@ def save_orders(
     """
     ranked = _ranked(orders, read_at)
     chosen, instants = _newest(ranked), {column: _earliest(ranked, column) for column in ORDER_INSTANTS}
-    rows = [_order_row(one, *(told[key] for told in instants.values()), is_quiet=is_quiet) for key, one in chosen.items()]
+    rows = [
+        _order_row(name, one, *(told[key] for told in instants.values()), is_quiet=is_quiet)
+        for name, (key, one) in zip(public_ids("ord", len(chosen)), chosen.items(), strict=True)
+    ]
     written = upsert_newest(
         session,
         shop_id,
@@ -218,7 +221,9 @@ def save_customers(
 
     `read_at`: when they were read, if a sync reads.
     """
-    rows = [_customer_row(one, contact_ids or {}) for one in _newest(_ranked(customers, read_at)).values()]
+    newest = _newest(_ranked(customers, read_at)).values()
+    names = public_ids("cus", len(newest))
+    rows = [_customer_row(name, one, contact_ids or {}) for name, one in zip(names, newest, strict=True)]
     written = upsert_newest(session, shop_id, "customers", rows, RECORD_KEY, keep=("public_id",), computed=_TOLD_ONCE)
     return [row.id for row in written.values()]
 
@@ -318,10 +323,10 @@ def _checkout_row(
     }
 
 
-def _order_row(ranked: Ranked, placed_at: datetime | None, paid_at: datetime | None, *, is_quiet: bool) -> dict[str, Any]:
+def _order_row(name: str, ranked: Ranked, placed_at: datetime | None, paid_at: datetime | None, *, is_quiet: bool) -> dict[str, Any]:
     order: Order = ranked.record
     return {
-        "public_id": public_id("ord"),
+        "public_id": name,
         **_common(order),
         "platform_status": order.platform_status,
         "payment_state": order.payment_state.value,
@@ -336,11 +341,11 @@ def _order_row(ranked: Ranked, placed_at: datetime | None, paid_at: datetime | N
     }
 
 
-def _customer_row(ranked: Ranked, contact_ids: Mapping[str, int]) -> dict[str, Any]:
+def _customer_row(name: str, ranked: Ranked, contact_ids: Mapping[str, int]) -> dict[str, Any]:
     customer: Customer = ranked.record
     email = normalise_email(customer.email)
     return {
-        "public_id": public_id("cus"),
+        "public_id": name,
         "platform_id": customer.platform_id,
         "contact_id": contact_ids.get(email) if email else None,
         "email": customer.email,

@@ -16,9 +16,11 @@ from connector.store.db import Database
 from connector.store.sealed import open_vault
 from connector.web.departure import Departure
 from connector.web.watching import Watch
+from connector.wire import Network
 from integrations.registry import ASSUMED_BUCKET, make_budget, make_mail_sender, make_platforms, make_transport
 from sync.broker import Bell, make_broker
 from sync.jobs import Queue
+from sync.readers import ReadsApart
 from sync.services import Services
 
 
@@ -58,6 +60,8 @@ def compose(settings: Settings) -> Iterator[Composition]:
     database = Database(url, pool_size=len(Queue) * settings.worker_threads + 8)
     budget = SharedBudget(url, make_budget(), ASSUMED_BUCKET)
     metrics = Metrics()
+    network = Network(settings.address_map, str(settings.extra_ca) if settings.extra_ca else None, settings.sandbox)
+    reader = ReadsApart(network, metrics)
     transport, mail, broker = make_transport(settings, metrics), make_mail_sender(settings), make_broker(settings)
     try:
         with database.system_transaction("start: whose database is this") as session:
@@ -71,12 +75,14 @@ def compose(settings: Settings) -> Iterator[Composition]:
             mail=mail,
             settings=settings,
             metrics=metrics,
+            reader=reader,
         )
         bell = Bell(broker, services)
         database.on_wake(bell.ring)
         yield Composition(settings, services, broker, bell)
     finally:
         broker.close()
+        reader.close()
         if mail is not None:
             mail.close()
         transport.close()

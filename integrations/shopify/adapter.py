@@ -43,6 +43,7 @@ class ShopifyPlatform:
         exports=True,
         lists_whole_checkouts=False,
         fallback_mark=subscriptions.MARK,
+        meters_calls=True,
     )
     codes: Codes | None = None
     topics = events.TOPICS

@@ -176,7 +176,9 @@ def _judge_beside_airbyte(found: Findings, measured: Measured, value: Mapping[st
 def _judge_memory(found: Findings, measured: Measured) -> None:
     assert measured.many is not None
     few, many = median([one.peak_mib for one in measured.few]), measured.many.peak_mib
-    found.table.append(f"our worker held at most {few:,.0f} MiB for {ORDERS:,} orders, {many:,.0f} MiB for {measured.large:,}")
+    found.table.append(
+        f"our worker and its reader held at most {few:,.0f} MiB for {ORDERS:,} orders, {many:,.0f} MiB for {measured.large:,}"
+    )
     found.table.append(f"{measured.large:,} orders: {measured.many.orders:,.0f} orders/s, {measured.many.rows:,.0f} rows/s")
     ratio = {f"{ORDERS:,} orders": round(many / few, 3)}
     found.figures.append(Figure(f"sync: most memory, {measured.large:,} orders", round(many, 1), "MiB", ratio))

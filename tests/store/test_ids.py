@@ -4,7 +4,7 @@ import re
 import time
 import uuid
 
-from connector.store.ids import public_id, token, uuid7
+from connector.store.ids import public_id, public_ids, token, uuid7
 
 
 def test_a_public_id_is_a_prefix_and_a_version_7_uuid_of_now() -> None:
@@ -23,6 +23,15 @@ def test_ids_made_later_sort_later_and_never_repeat() -> None:
 
     assert len(set(later)) == 1000
     assert all(str(first) < str(one) for one in later)
+
+
+def test_many_made_at_once_are_each_a_version_7_uuid_of_its_own() -> None:
+    made = [uuid.UUID(one.removeprefix("ord_")) for one in public_ids("ord", 500)]
+
+    assert len(set(made)) == 500
+    assert {(one.version, one.variant) for one in made} == {(7, uuid.RFC_4122)}
+    assert all(any(one.int >> bit & 1 for one in made) and not all(one.int >> bit & 1 for one in made) for bit in (0, 61, 64, 75))
+    assert public_ids("ord", 0) == []
 
 
 def test_a_link_token_holds_128_random_bits_that_survive_a_url() -> None:

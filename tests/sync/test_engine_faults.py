@@ -2,20 +2,25 @@
 
 import threading
 import time
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from connector.asked import Access, Listing
 from connector.canonical import Order, Resource
 from connector.codes import CodeKind, CodeState, CodeStatus
-from connector.platforms import NotPermitted, TransientError
+from connector.platforms import NotPermitted, Platform, TransientError
+from connector.reading import Page
 from connector.rules.syncing import EXPORT_FROM, RunKind, RunState, Scope, SliceState
 from connector.store import shops, sync_runs
 from connector.store.work import hold_inbox
+from connector.wire import BrokenReading
 from sync import apply, backfill, erase
 from sync.jobs import Job
+from sync.readers import Reader
 from tests.factories import make_order
 from tests.sync.bodies import dump
 from tests.sync.sync_stage import SyncStage
@@ -246,3 +251,34 @@ def test_a_shop_that_comes_into_empty_tables_is_not_read_whole_for_each_new_row(
     assert len(stage.kept()) == 1500
     # With the plans of the first few rows it would be a million: each new row would go through all before it.
     assert rows_read(stage.world) - before < 200_000
+
+
+def test_reading_that_breaks_in_its_own_process_is_shown_and_tried_again_from_the_same_page(stage: SyncStage) -> None:
+    stage.hold_orders(5)
+    reader = stage.world.services.reader
+    stage.world = replace(stage.world, services=replace(stage.world.services, reader=BreaksOnce(reader, 1)))
+    run, _ = stage.begin(RunKind.BACKFILL)
+    with pytest.raises(BrokenReading):
+        stage.turn()
+    found = stage.look(run)
+    assert (found.run.error, found.run.finished_at) == ("reading broke: KeyError", None)
+    assert stage.work(run).run.state == RunState.DONE
+    assert stage.kept() == ["1", "2", "3", "4", "5"]
+
+
+@dataclass
+class BreaksOnce:
+    """A Reader that meets an error of our own after so many pages, the first time."""
+
+    inner: Reader
+    pages_left: int
+    is_broken: bool = False
+
+    def pages(self, platform: Platform, access: Access, listing: Listing) -> Iterator[Page]:
+        """See `Reader`."""
+        for page in self.inner.pages(platform, access, listing):
+            if not self.is_broken and not self.pages_left:
+                self.is_broken = True
+                raise BrokenReading("KeyError")
+            self.pages_left -= 1
+            yield page
