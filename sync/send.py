@@ -131,7 +131,7 @@ def _let_go(session: Session, services: Services, held: Held) -> LetGo | Settled
 def _ask_and_claim(services: Services, reads: Reads, shop_id: int, asked: LetGo) -> Claimed | Settled:
     word = ask_store(services, reads, shop_id, asked.question)
     with services.db.transaction(shop=shop_id) as session:
-        held = outgoing.hold_again(session, shop_id, asked.message_id, asked.question.checkout_id)
+        held = outgoing.hold_again(session, asked.message_id, asked.question.checkout_id)
         return Settled() if held is None else _decide(session, services, held, asked.until, word)
 
 

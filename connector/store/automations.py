@@ -14,7 +14,7 @@ from connector.rules.automations import AutomationFacts, Reason
 from connector.store import audit, outgoing
 from connector.store.audit import Actor
 from connector.store.automation_tables import AutomationRow
-from connector.store.db import app_now
+from connector.store.db import app_now, run
 from connector.store.ids import public_id, token
 from connector.store.tables import ShopRow
 from connector.store.upserts import as_json
@@ -129,20 +129,7 @@ def decide(session: Session, shop_id: int, decided: Iterable[Decided]) -> None:
     }
     if not rows:
         return
-    session.execute(
-        text("""
-            insert into decisions (checkout_id, automation_id, shop_id, reason, decided_at, history)
-            select r.checkout_id, r.automation_id, :shop, r.reason, n.at,
-                   jsonb_build_array(jsonb_build_object('reason', r.reason, 'at', n.at))
-            from jsonb_populate_recordset(null::decisions, cast(:rows as jsonb)) r, (select app_now() at) n
-            order by r.checkout_id, r.automation_id
-            on conflict (checkout_id, automation_id) do update set
-                reason = excluded.reason, decided_at = excluded.decided_at,
-                history = jsonb_path_query_array(excluded.history || decisions.history, '$[0 to 19]')
-            where decisions.reason <> excluded.reason
-        """),
-        {"shop": shop_id, "rows": as_json(list(rows.values()))},
-    )
+    run(session, _DECIDE, {"shop": shop_id, "rows": as_json(list(rows.values()))})
 
 
 def decide_disconnected(session: Session, shop_id: int) -> int:
@@ -173,3 +160,16 @@ def decide_ended(session: Session, shop_id: int, checkout_ids: Sequence[int], re
     pairs: set[tuple[Any, Any]] = {(row[0], row[1]) for row in session.execute(statement, {"shop": shop_id, "ids": list(checkout_ids)})}
     decide(session, shop_id, [Decided(checkout, automation, reason) for checkout, automation in sorted(pairs | set(cancelled))])
     return len(cancelled)
+
+
+_DECIDE = """
+insert into decisions (checkout_id, automation_id, shop_id, reason, decided_at, history)
+select r.checkout_id, r.automation_id, %(shop)s, r.reason, n.at,
+       jsonb_build_array(jsonb_build_object('reason', r.reason, 'at', n.at))
+from jsonb_populate_recordset(null::decisions, cast(%(rows)s as jsonb)) r, (select app_now() at) n
+order by r.checkout_id, r.automation_id
+on conflict (checkout_id, automation_id) do update set
+    reason = excluded.reason, decided_at = excluded.decided_at,
+    history = jsonb_path_query_array(excluded.history || decisions.history, '$[0 to 19]')
+where decisions.reason <> excluded.reason
+"""

@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 from connector.messages.reminder import ReminderContent, ReminderLine
 from connector.rules.automations import Reason
 from connector.store.automation_tables import AutomationRow, MessageRow
-from connector.store.db import app_now
+from connector.store.db import app_now, run
 from connector.store.tables import CheckoutRow, ShopRow
 from connector.store.upserts import Fields, insert_new
 
@@ -106,24 +106,14 @@ def hold_next(session: Session, shop_id: int) -> Held | None:
     The checkout is locked first: whoever applies an order locks it too, so an order is either seen here or commits after
     this claim.
     """
-    candidate = session.execute(
-        text("""
-            select m.id, m.checkout_id from messages m join checkouts c on c.id = m.checkout_id
-            where m.shop_id = :shop and m.state = 'queued' and m.due_at <= app_now()
-              and (m.lease_until is null or m.lease_until <= app_now())
-            order by m.due_at, m.id limit 1 for update of c skip locked
-        """),
-        {"shop": shop_id},
-    ).one_or_none()
-    if candidate is None:
-        return None
-    return _hold(session, shop_id, candidate.id, candidate.checkout_id)
+    found = run(session, _NEXT, {"shop": shop_id})
+    return _hold(session, *found[0]) if found else None
 
 
-def hold_again(session: Session, shop_id: int, message_id: int, checkout_id: int) -> Held | None:
+def hold_again(session: Session, message_id: int, checkout_id: int) -> Held | None:
     """Lock a message that was let go while its store was asked, and all that decides about it; None if its checkout is gone."""
-    found = session.execute(text("select 1 from checkouts where id = :id for update"), {"id": checkout_id}).scalar()
-    return None if found is None else _hold(session, shop_id, message_id, checkout_id)
+    found = run(session, "select 1 from checkouts where id = %(id)s for update", {"id": checkout_id})
+    return _hold(session, message_id, checkout_id) if found else None
 
 
 def still_queued(session: Session, message: MessageRow, lease: datetime | None = None) -> bool:
@@ -153,11 +143,11 @@ def record(session: Session, message_id: int, attempt: int, **values: Any) -> bo
     """
     Write how a hand-over ended; false if this attempt no longer holds the claim (its lease ran out).
     """
-    sets = ", ".join(f"{name} = :{name}" for name in values)
-    statement = text(f"""
-        update messages set lease_until = null, {sets} where id = :id and state = 'sending' and attempts = :attempt returning id
-    """)
-    return session.execute(statement, {"id": message_id, "attempt": attempt, **values}).scalar() is not None
+    sets = ", ".join(f"{name} = %({name})s" for name in values)
+    statement = f"""
+        update messages set lease_until = null, {sets} where id = %(id)s and state = 'sending' and attempts = %(attempt)s returning id
+    """
+    return bool(run(session, statement, {"id": message_id, "attempt": attempt, **values}))
 
 
 def expire_leases(session: Session) -> list[tuple[int, int, int]]:
@@ -176,15 +166,7 @@ def expire_leases(session: Session) -> list[tuple[int, int, int]]:
 
 def load_lines(session: Session, checkout_id: int) -> list[LineView]:
     """The lines of a checkout with what the products add, in the shopper's order."""
-    statement = text("""
-        select l.title, l.variant_title, l.quantity, l.unit_price, l.total,
-               coalesce(v.image_url, l.image_url, p.image_url) image_url, p.description, p.category, l.product_id, l.variant_id
-        from checkout_lines l
-        left join products p on p.shop_id = l.shop_id and p.platform_id = l.product_id
-        left join product_variants v on v.shop_id = l.shop_id and v.platform_id = l.variant_id
-        where l.checkout_id = :checkout order by l.position
-    """)
-    return [LineView(*row) for row in session.execute(statement, {"checkout": checkout_id})]
+    return [LineView(*row) for row in run(session, _LINES, {"checkout": checkout_id})]
 
 
 def reminder_content(
@@ -210,13 +192,16 @@ def shop_contact(shop: ShopRow) -> tuple[str, ...]:
     return tuple(text for text in (shop.name, shop.contact_address, shop.contact_email) if text)
 
 
-def _hold(session: Session, shop_id: int, message_id: int, checkout_id: int) -> Held:
-    checkout = session.get_one(CheckoutRow, checkout_id, populate_existing=True)
-    shop = session.scalars(select(ShopRow).where(col(ShopRow.id) == shop_id).with_for_update(read=True)).one()
-    message = session.get_one(MessageRow, message_id)
-    automation = session.scalars(
-        select(AutomationRow).where(col(AutomationRow.id) == message.automation_id).with_for_update(read=True)
-    ).one()
+def _hold(session: Session, message_id: int, checkout_id: int) -> Held:
+    """The checkout is locked already; shop and automation are locked in this order, and nobody changes them meanwhile."""
+    wanted = (
+        select(MessageRow, CheckoutRow, ShopRow, AutomationRow)
+        .where(col(MessageRow.id) == message_id, col(CheckoutRow.id) == checkout_id, col(MessageRow.checkout_id) == col(CheckoutRow.id))
+        .where(col(ShopRow.id) == col(MessageRow.shop_id), col(AutomationRow.id) == col(MessageRow.automation_id))
+        .with_for_update(read=True, of=[ShopRow, AutomationRow])
+        .execution_options(populate_existing=True)
+    )
+    message, checkout, shop, automation = session.execute(wanted).one()
     return Held(message, checkout, shop, automation)
 
 
@@ -240,3 +225,19 @@ def find_by_link(session: Session, link_token: str) -> MessageRow | None:
 def find_by_unsubscribe(session: Session, unsubscribe_token: str) -> MessageRow | None:
     """The message whose unsubscribe link this is."""
     return session.scalars(select(MessageRow).where(col(MessageRow.unsubscribe_token) == unsubscribe_token)).one_or_none()
+
+
+_NEXT = """
+select m.id, m.checkout_id from messages m join checkouts c on c.id = m.checkout_id
+where m.shop_id = %(shop)s and m.state = 'queued' and m.due_at <= app_now()
+  and (m.lease_until is null or m.lease_until <= app_now())
+order by m.due_at, m.id limit 1 for update of c skip locked
+"""
+_LINES = """
+select l.title, l.variant_title, l.quantity, l.unit_price, l.total,
+       coalesce(v.image_url, l.image_url, p.image_url) image_url, p.description, p.category, l.product_id, l.variant_id
+from checkout_lines l
+left join products p on p.shop_id = l.shop_id and p.platform_id = l.product_id
+left join product_variants v on v.shop_id = l.shop_id and v.platform_id = l.variant_id
+where l.checkout_id = %(checkout)s order by l.position
+"""

@@ -157,14 +157,8 @@ def suppressed_among(session: Session, vault: Vault, shop_id: int, channel: Chan
     hashes = {address_hash(vault, shop_id, channel, address): address for address in addresses}
     if not hashes:
         return set()
-    statement = text("""
-        select a.address from unnest(cast(:hashes as bytea[]), cast(:addresses as text[])) a (hash, address)
-        where exists (select 1 from suppressions s where s.shop_id = :shop and s.channel = :channel and s.address_hash = a.hash)
-           or exists (select 1 from consents c where c.shop_id = :shop and c.channel = :channel and c.address = a.address
-                      and c.state = 'unsubscribed')
-    """)
     values = {"shop": shop_id, "channel": channel.value, "hashes": list(hashes), "addresses": list(hashes.values())}
-    return set(session.execute(statement, values).scalars())
+    return {row[0] for row in run(session, _SUPPRESSED, values)}
 
 
 def lock_address(session: Session, vault: Vault, shop_id: int, channel: Channel, address: str, *, shared: bool) -> None:
@@ -173,7 +167,7 @@ def lock_address(session: Session, vault: Vault, shop_id: int, channel: Channel,
     nothing is claimed after an unsubscribe has committed.
     """
     key = int.from_bytes(address_hash(vault, shop_id, channel, address)[:8], "big", signed=True)
-    session.execute(text(f"select pg_advisory_xact_lock{'_shared' if shared else ''}(:key)"), {"key": key})
+    run(session, f"select pg_advisory_xact_lock{'_shared' if shared else ''}(%(key)s)", {"key": key})
 
 
 def address_hash(vault: Vault, shop_id: int, channel: Channel, address: str) -> bytes:
@@ -290,6 +284,12 @@ _INSERT_CONTACTS = f"""
     insert into contacts (account_id, public_id, email, {_CONTACT})
     select %(account)s, public_id, email, {_CONTACT} from json_populate_recordset(null::contacts, cast(%(rows)s as json))
     order by email on conflict do nothing returning email, id
+"""
+_SUPPRESSED = """
+select a.address from unnest(cast(%(hashes)s as bytea[]), cast(%(addresses)s as text[])) a (hash, address)
+where exists (select 1 from suppressions s where s.shop_id = %(shop)s and s.channel = %(channel)s and s.address_hash = a.hash)
+   or exists (select 1 from consents c where c.shop_id = %(shop)s and c.channel = %(channel)s and c.address = a.address
+              and c.state = 'unsubscribed')
 """
 _HOLD_CONTACTS = f"""
     select c.* from json_array_elements_text(cast(%(emails)s as json)) e cross join lateral (

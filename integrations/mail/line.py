@@ -142,6 +142,8 @@ class TimedSmtp(smtplib.SMTP):
                 failure = error
                 continue
             try:
+                # The final dot follows the body as a write of its own: else it waits for the receiver's delayed word that the body came.
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 line.settimeout(self.allowance())
                 return line if self._context is None else self._context.wrap_socket(line, server_hostname=host)
             except OSError:

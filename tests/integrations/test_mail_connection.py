@@ -58,6 +58,15 @@ def test_a_connection_that_died_while_idle_costs_nothing(start: Start, sender_fo
     assert len(catcher.messages) == 2
 
 
+def test_the_final_dot_does_not_wait_for_word_that_the_body_came(start: Start, sender_for: Callable[..., SmtpSender]) -> None:
+    """The body and the dot are two writes: the second would wait for the receiver's delayed acknowledgement, 40 ms a message."""
+    sender = sender_for(start(Catcher()))
+    sender.send(ENVELOPE)
+    line = sender._idle[0][1]._smtp.sock
+    assert line is not None
+    assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 class RefusesRset(SMTP):
     """Does not want to start over."""
 
