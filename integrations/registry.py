@@ -1,8 +1,7 @@
-"""The one list: platform names -> Platforms, and the Senders. Nothing else imports an adapter."""
+"""The one list: platform names -> Platforms, and the Senders. Nothing else imports an adapter, but for `reader`: their reading alone."""
 
 from collections.abc import Mapping
 
-from connector.asked import Reads
 from connector.budget import Budget
 from connector.config import Settings
 from connector.messages.envelope import Sender
@@ -11,13 +10,10 @@ from connector.platforms import Platform
 from integrations.mail.smtp import SmtpSender
 from integrations.shopify.adapter import ShopifyPlatform
 from integrations.shopify.budget import ASSUMED_MAXIMUM, ASSUMED_PER_SECOND, LocalBudget
-from integrations.shopify.client import Client
-from integrations.shopify.reading import ShopifyReads
 from integrations.transport import Transport
 from integrations.woocommerce.adapter import WooCommercePlatform
 from integrations.woocommerce.companion import CompanionPlugin
 from integrations.woocommerce.companion import companion_plugin as pack_plugin
-from integrations.woocommerce.reads import WooReads
 
 ASSUMED_BUCKET = (ASSUMED_MAXIMUM, ASSUMED_PER_SECOND)
 """What a shop that was never called is taken to allow: points at most, points per second."""
@@ -37,11 +33,6 @@ def make_platforms(settings: Settings, transport: Transport, budget: Budget | No
     """Every platform, by name, on one pooled transport and one budget of calls; without one, a budget of this process."""
     shopify, woocommerce = ShopifyPlatform(transport, settings, budget), WooCommercePlatform(transport, settings)
     return {shopify.name: shopify, woocommerce.name: woocommerce}
-
-
-def make_reads(transport: Transport) -> Mapping[str, Reads]:
-    """What can be read of every platform, by name, for a process that does nothing else."""
-    return {ShopifyPlatform.name: ShopifyReads(Client(transport)), WooCommercePlatform.name: WooReads(transport)}
 
 
 def make_mail_sender(settings: Settings) -> Sender | None:

@@ -23,7 +23,7 @@ from connector.reading import Page
 from connector.wire import CallEnded, Failed, Network, PageBrought, Request
 
 IDLE_SECONDS = 60.0
-"""A process that reads nothing for so long is ended: it holds 60 MiB, and most of the time nothing is synced."""
+"""A process that reads nothing for so long is ended: it holds 50 MiB and more, and most of the time nothing is synced."""
 END_SECONDS = 5.0
 COMMAND = (sys.executable, "-m", "integrations.reader")
 

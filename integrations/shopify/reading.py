@@ -21,7 +21,6 @@ from integrations.shopify.ahead import pages_ahead
 from integrations.shopify.answers import PLATFORM
 from integrations.shopify.client import Client
 from integrations.shopify.discount_reads import discount_now, discounts_changed
-from integrations.shopify.install import is_open, read_shop
 from integrations.shopify.legs import REACH, Leg, leg_of
 from integrations.shopify.nodes import (
     ByGid,
@@ -38,6 +37,7 @@ from integrations.shopify.nodes import (
 )
 from integrations.shopify.numbers import numbers_page
 from integrations.shopify.paging import PATIENCE
+from integrations.shopify.profile import is_open, read_shop
 from integrations.shopify.queries_codes import CODE_PAGE
 from integrations.shopify.reads import BUYABLE, to_listed_checkout, to_listed_order, to_product, to_products, to_read_customer
 from integrations.shopify.values import money, text

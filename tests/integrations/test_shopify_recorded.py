@@ -44,8 +44,8 @@ from connector.platforms import (
 from integrations.shopify.adapter import ShopifyPlatform
 from integrations.shopify.client import Client
 from integrations.shopify.events import COMPLIANCE_TOPICS, TOPICS, parse
-from integrations.shopify.install import read_shop
 from integrations.shopify.oauth import exchange_code
+from integrations.shopify.profile import read_shop
 from integrations.shopify.signature import verify_query, verify_webhook
 from integrations.transport import Transport
 
