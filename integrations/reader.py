@@ -2,8 +2,8 @@
 A process that reads stores for a worker: it asks, decodes and maps, so that the worker's own interpreter is free to write.
 
 `sync.readers` starts it with a socket as its standard input. On it comes first where it may go, then with each single byte the end of
-another socket, on which one listing is asked for and answered (`connector.wire`). It has no secrets beside those of the stores it is
-asked to read, and no database; it writes nothing, and ends when whoever started it closes the line or is gone.
+another socket, on which one listing is asked for and answered (`connector.wire`). It is told no secrets beside those of the stores it
+reads, and has no database; it writes nothing, and ends when whoever started it closes the line or is gone.
 """
 
 import os

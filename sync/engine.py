@@ -32,7 +32,7 @@ from sync.services import Services
 TURN_SECONDS, FILE_SECONDS = 20.0, 60.0
 """So long one shop may go on; a file is sorted anew with each turn, so it may for longer."""
 RECORDS_AT_ONCE = 500
-"""Written together: the more, the fewer statements; this many keep others from the shop's inbox for a fifth of a second."""
+"""Written together: the more, the fewer statements; this many keep others from the shop's inbox for a tenth of a second."""
 KEEP_SECONDS = 4.0
 """How often a worker that waits for a slow store says that it is still there."""
 LOOK_AT_FILE = timedelta(seconds=5)

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import psycopg
 import structlog
 from sqlalchemy import event
 
@@ -105,13 +106,18 @@ class StoppingSender:
 def _watch_commits(database: Database, stop: Stop, table: str) -> None:
     """The points that only transactions know: the claim that is about to commit, and the record that has committed."""
     here = threading.local()
+    execute = psycopg.Cursor.execute
 
-    @event.listens_for(database.engine, "before_cursor_execute")
-    def executes(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
-        values = parameters if isinstance(parameters, dict) else {}
-        if statement.lstrip().lower().startswith(f"update {table} set"):
+    def executes(cursor: psycopg.Cursor[Any], query: Any, params: Any = None, **options: Any) -> Any:
+        """Not the engine's event: most statements go by the driver alone."""
+        if isinstance(query, str) and query.lstrip().lower().startswith(f"update {table} set"):
+            values = params if isinstance(params, dict) else {}
             here.is_claiming = values.get("state") == "sending"
             here.has_recorded = values.get("state") == "sent"
+        return execute(cursor, query, params, **options)
+
+    # For good: this process ends with its plan.
+    psycopg.Cursor.execute = executes  # type: ignore[method-assign]
 
     @event.listens_for(database.engine, "commit")
     def commits(connection: Any) -> None:
