@@ -51,7 +51,7 @@ def run(size: Size, seed: int, directory: Path) -> list[Row]:
             others = ledger.ok - before - posts.poisoned
             baseline = _delays(stack, before)
             after = _delays(stack, others)
-            wrong = [*_judge_delays(baseline, after), *_judge_quarantine(stack, posts.poisoned)]
+            wrong = [*_judge_delays(baseline, after), *_judge_quarantine(stack, posts.poisoned, ledger.ok)]
             stack.antidote()
             for shop in stack.shops:
                 wrong += _replay(stack, shop)
@@ -89,11 +89,15 @@ def _judge_delays(baseline: list[float], after: list[float]) -> list[str]:
     return [too_late(f"an innocent delivery waited {took:.2f} s; {allowed:.2f} s were allowed") for took in after if took > allowed]
 
 
-def _judge_quarantine(stack: Stack, poisoned: set[bytes]) -> list[str]:
+def _judge_quarantine(stack: Stack, poisoned: set[bytes], acknowledged: set[bytes]) -> list[str]:
+    """What was acknowledged must be kept; a post that a slow machine did not answer in time need not be."""
     with stack.connect() as connection:
-        rows = connection.execute("select id, state, attempts from deliveries where key = any(%s)", [list(poisoned)]).fetchall()
-    wrong = [f"poison {found[0]} is {found[1]} after {found[2]} tries" for found in rows if found[1:] != ("quarantined", TRIES)]
-    return wrong if len(rows) == len(poisoned) else [*wrong, f"{len(rows)} of {len(poisoned)} poisoned deliveries were kept"]
+        query = "select id, state, attempts, key from deliveries where key = any(%s)"
+        rows = connection.execute(query, [list(poisoned)]).fetchall()
+    wrong = [f"poison {found[0]} is {found[1]} after {found[2]} tries" for found in rows if found[1:3] != ("quarantined", TRIES)]
+    lost = (poisoned & acknowledged) - {bytes(found[3]) for found in rows}
+    wrong += [f"{len(lost)} of {len(poisoned)} poisoned deliveries were acknowledged and not kept"] if lost else []
+    return wrong if rows else [*wrong, "no poison came through: it proves nothing"]
 
 
 def _replay(stack: Stack, shop: SeededShop) -> list[str]:
