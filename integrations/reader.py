@@ -11,7 +11,8 @@ import signal
 import socket
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import structlog
@@ -19,7 +20,7 @@ import structlog
 from connector import clock, log, wire
 from connector.asked import Reads
 from connector.metrics import Metrics
-from connector.wire import CallEnded, Request
+from connector.wire import Answer, CallEnded, Request
 from integrations.shopify.client import Client
 from integrations.shopify.reading import ShopifyReads
 from integrations.transport import Transport
@@ -90,28 +91,28 @@ def _serve_one(end: int, reads: Mapping[str, Reads], counted: Counted) -> None:
         try:
             with line.makefile("rb") as stream:
                 request = wire.read_request(stream)
-            _answer(line, request, reads, counted)
+            with closing(_answers(request, reads, counted)) as answers:
+                for answer in answers:
+                    wire.send(line, answer)
         except (OSError, EOFError):  # nobody wants to know any more
             return
 
 
-def _answer(line: socket.socket, request: Request, reads: Mapping[str, Reads], counted: Counted) -> None:
-    """Send page after page, then how it ended. Raises OSError if nobody listens any more."""
+def _answers(request: Request, reads: Mapping[str, Reads], counted: Counted) -> Generator[Answer, None, None]:
+    """Page after page, then how it ended. Closing it ends the reading."""
     clock.set_offset(request.clock_offset)
     pages = None
     try:
         pages = request.listing.read(reads[request.platform], request.access)
         for page in pages:
-            wire.send(line, wire.to_brought(page, counted.take()))
-    except OSError:
-        raise
+            yield wire.to_brought(page, counted.take())
     except Exception as error:
         failed = wire.to_failed(error, counted.take())
         if not wire.is_known(failed):
             logger.exception("reader.broke", platform=request.platform, shop_id=request.access.shop_id)
-        wire.send(line, failed)
+        yield failed
     else:
-        wire.send(line, wire.Ended(counted.take()))
+        yield wire.Ended(counted.take())
     finally:
         close = getattr(pages, "close", None)
         if close is not None:

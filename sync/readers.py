@@ -25,7 +25,8 @@ from connector.wire import CallEnded, Failed, Network, PageBrought, Request
 IDLE_SECONDS = 60.0
 """A process that reads nothing for so long is ended: it holds 50 MiB and more, and most of the time nothing is synced."""
 END_SECONDS = 5.0
-COMMAND = (sys.executable, "-m", "integrations.reader")
+COMMAND = (sys.executable, "-P", "-m", "integrations.reader")
+"""Without the directory we are called in: what lies there is not ours."""
 
 log = structlog.get_logger()
 

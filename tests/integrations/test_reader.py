@@ -102,6 +102,13 @@ def test_an_error_of_our_own_is_logged_here_and_only_named_there(monkeypatch: py
     assert [event["shop_id"] for event in events if event["event"] == "reader.broke"] == [1, 1]
 
 
+def test_an_error_of_the_system_in_the_reading_is_told_and_not_taken_for_a_line_that_broke(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(monkeypatch, Pretend(TimeoutError("x"))) as line, asked(line) as stream:
+        (failed,) = wire.read_answers(stream)
+    assert isinstance(failed, wire.Failed)
+    assert failed.kind == "TimeoutError"
+
+
 def test_when_nobody_listens_any_more_the_reading_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     many = [Page((make_order(platform_id=str(number)),) * 100, str(number)) for number in range(200)]
     store = Pretend(*many)
