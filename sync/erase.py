@@ -26,6 +26,7 @@ from connector.store.privacy import Kind
 from connector.store.spoken import Place
 from connector.store.sync_tables import PrivacyRequestRow
 from connector.store.tables import ShopRow
+from sync import inbox
 from sync.access import call_shop
 from sync.jobs import Job
 from sync.services import Services
@@ -145,7 +146,7 @@ def _begin(services: Services, shop_id: int, request: PrivacyRequestRow) -> Eras
     work = Work.read(request.erased or {})
     if subject is None:
         with services.db.system_transaction("begin to erase a person") as session:
-            erasing.hold_inbox(session, shop_id)
+            inbox.hold(session, shop_id)
             subject = erasing.identify(session, shops.get_shop(session, shop_id), person)
             work.until = app_now(session)
             privacy.note_erased(session, services.vault, shop_id, subject.facts, request.requested_at)
@@ -212,7 +213,7 @@ def _scan(services: Services, shop_id: int, people: Sequence[Erasure], until: fl
         told = [delivery for delivery, found in facts.items() if telling(found, wanted)]
         with services.db.system_transaction("forget bodies that speak of erased people") as session:
             if told:
-                erasing.hold_inbox(session, shop_id)
+                inbox.hold(session, shop_id)
             spoken.forget_bodies(session, told)
             for person in people:
                 person.work.place = place_after or place
@@ -246,12 +247,12 @@ def _erase_shop(services: Services, shop_id: int, request: PrivacyRequestRow, un
             _put_off(services, request.id, is_installed)
             return 0
         with services.db.system_transaction("begin to erase a shop") as session:
-            erasing.hold_inbox(session, shop_id)
+            inbox.hold(session, shop_id)
             erasing_shop.begin(session, shop_id, request.requested_at)
     while True:
         with services.db.system_transaction("erase rows of a shop") as session:
             erasing_runs.hold_runs(session, shop_id)
-            erasing.hold_inbox(session, shop_id)
+            inbox.hold(session, shop_id)
             gone = erasing_shop.erase_some(session, services.vault, shop_id)
             counts.update(gone)
             privacy.note_work(session, request.id, {"counts": dict(counts)})

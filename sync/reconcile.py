@@ -21,12 +21,11 @@ from connector.reading import Change, Page
 from connector.rules.gaps import Noted
 from connector.store import comparing, shops, slices, sync_marks
 from connector.store.behind import behind, heard_of
-from connector.store.db import Session, app_now, wake_after_commit
+from connector.store.db import Session, app_now
 from connector.store.run_tables import SyncMarkRow
-from connector.store.work import LeasedShop, hold_inbox
-from sync import taking
+from connector.store.work import LeasedShop
+from sync import inbox, taking
 from sync.access import call_shop
-from sync.jobs import Job
 from sync.services import Services
 from sync.taking import Found, Taken
 
@@ -140,7 +139,7 @@ def take_page(turn: Turn, span: Span, page: Page, off: frozenset[str] | None, al
     noted: list[Noted] = []
     with turn.services.db.transaction(shop=turn.shop_id) as session:
         if found.seen:
-            shop = hold_inbox(session, turn.shop_id)
+            shop = inbox.hold(session, turn.shop_id)
             if shop is None or shop.state == "uninstalled":
                 raise NotFound(f"shop {turn.shop_id} is not connected")
             noted = _write(session, turn, shop, span, found, told, off)
@@ -148,9 +147,6 @@ def take_page(turn: Turn, span: Span, page: Page, off: frozenset[str] | None, al
         missed = sum(one.is_missed for one in noted)
         sync_marks.note_missed(session, turn.shop_id, span.kind, missed)
         also(session)
-        if found.seen:
-            # Whoever rang for the inbox while we held it was turned away.
-            wake_after_commit(session, Job.APPLY.value, turn.shop_id)
     turn.noted += noted
     if missed:
         turn.services.metrics.webhooks_missed.add(turn.platform.name, span.kind.value, by=missed)

@@ -30,8 +30,8 @@ from connector.platforms import (
 from connector.store import codes, offer_work, shops, strangers, wanted
 from connector.store.db import Session, Wake, is_passing, wake_after_commit
 from connector.store.wanted import Claimed
-from connector.store.work import LeasedShop, hold_inbox
-from sync import apply
+from connector.store.work import LeasedShop
+from sync import apply, inbox
 from sync.access import call_shop
 from sync.jobs import Job
 from sync.services import Services
@@ -209,7 +209,7 @@ def _write_alone(services: Services, shop_id: int, claimed: Claimed, one: str, a
     """Apply one record, and take it out of what was read if that does not work."""
     try:
         with services.db.transaction(shop=shop_id) as session:
-            if shop := hold_inbox(session, shop_id):
+            if shop := inbox.hold(session, shop_id):
                 _apply(session, services, shop, claimed, [answer])
     except Exception as error:
         if is_passing(error):
@@ -221,7 +221,7 @@ def _write_alone(services: Services, shop_id: int, claimed: Claimed, one: str, a
 
 def _write_at_once(services: Services, shop_id: int, claimed: Claimed, found: _Found) -> None:
     with services.db.transaction(shop=shop_id) as session:
-        shop = hold_inbox(session, shop_id)
+        shop = inbox.hold(session, shop_id)
         if shop is None or shop.state == "uninstalled":
             return
         cancelled = _apply(session, services, shop, claimed, list(found.read.values()))
@@ -235,8 +235,6 @@ def _write_at_once(services: Services, shop_id: int, claimed: Claimed, found: _F
         wanted.release(session, shop_id, claimed, set(claimed.attempts) - {*found.read, *found.later, *found.never})
         if wanted.has_due(session, shop_id):
             wake_after_commit(session, Job.REREAD.value, shop_id)
-        # Whoever rang for the inbox while we held it was turned away.
-        wake_after_commit(session, Job.APPLY.value, shop_id)
     services.metrics.messages_cancelled(Channel.EMAIL.value, cancelled)
 
 

@@ -22,11 +22,6 @@ from connector.store.tables import ShopRow
 BATCH = 200
 
 
-def hold_inbox(session: Session, shop_id: int) -> None:
-    """Wait until nobody applies this shop's deliveries, and let nobody do so until the transaction ends."""
-    session.execute(text("select 1 from shop_work where shop_id = :shop for update"), {"shop": shop_id})
-
-
 def facts_of(person: Person) -> frozenset[Fact]:
     """What a request itself tells of the person."""
     told = {("email", normalise_email(person.email)), ("customer", person.customer_id), *(("order", order) for order in person.order_ids)}

@@ -35,7 +35,7 @@ def hold_inbox(session: Session, shop_id: int) -> LeasedShop | None:
     """
     Hold the shop's inbox until the transaction ends, after whoever holds it now; None if there is no such shop.
 
-    Who rings for the inbox meanwhile is turned away: ring for it after the commit.
+    Who rings for the inbox meanwhile is turned away: use `sync.inbox`, or ring for it after the commit.
     """
     rows = run(session, _HOLD, {"shop": shop_id})
     return LeasedShop._make(rows[0]) if rows else None

@@ -12,8 +12,9 @@ from starlette.responses import Response
 from connector.errors import Refused
 from connector.rules.permissions import Permission
 from connector.store import accounts, audit, moving
-from connector.store.db import app_now
+from connector.store.db import app_now, wake_after_commit
 from connector.web.auth import MemberAsk, acting, reading
+from sync.jobs import Job
 
 router = APIRouter(prefix="/app")
 Owner = Annotated[MemberAsk, Depends(reading(Permission.CONNECT))]
@@ -70,6 +71,8 @@ def give(shop: str, ask: OwnerActs) -> Response:
             assert account.id is not None
             ask.audit(session, "shop.moved_out", shop=row, object=row.public_id)
             moving.move_shop(session, row.id, account.id)
+            # Whoever rang for the inbox meanwhile was turned away.
+            wake_after_commit(session, Job.APPLY.value, row.id)
             audit.write(session, ask.who(), "shop.moved_in", account_id=account.id, shop_id=row.id, object=row.public_id)
     except Refused as error:
         return _show(ask, shop, ask.refusal(error))

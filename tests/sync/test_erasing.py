@@ -11,8 +11,10 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from connector.canonical import Channel
-from connector.store import deliveries, erasing, people, spoken
-from sync import apply, erase
+from connector.store import deliveries, people, spoken
+from connector.store.db import Session
+from connector.store.work import LeasedShop
+from sync import apply, erase, inbox
 from sync.broker import Bell
 from tests.fake_sender import FakeSender
 from tests.sync.bodies import dump, shopify_checkout, shopify_customer, shopify_order
@@ -106,6 +108,27 @@ def test_redaction_erases_everywhere_and_stays_so_after_a_crash_and_a_replay(
     assert "erase_people" in redis
 
 
+@pytest.mark.parametrize("kind", ["customers/redact", "shop/redact"])
+def test_what_comes_while_a_person_or_a_shop_is_erased_is_rung_for(told: World, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[str] = []
+    body = redaction(told, id=PERSON.number, email=PERSON.email) if kind == "customers/redact" else whole(told)
+    if kind == "shop/redact":
+        told.execute("update shops set state = 'uninstalled', uninstalled_at = app_now() where id = :shop")
+    told.arrive(kind, body, told.at(30))
+    told.db.on_wake(lambda wake: rung.append(wake.job))
+    hold, held = inbox.hold, []
+
+    def turn_away(session: Session, shop_id: int) -> LeasedShop | None:
+        shop = hold(session, shop_id)
+        assert apply.drain(told.services, told.shop.id) == 0, "another one is turned away meanwhile"
+        held.append(shop)
+        return shop
+
+    monkeypatch.setattr(inbox, "hold", turn_away)
+    assert work(told) == 1
+    assert rung.count("apply_inbox") == len(held) >= 2
+
+
 def crash_at_each_statement(world: World) -> int:
     """The process dies before the commit of one transaction after the other; somebody else goes on. Returns how often it died."""
     deaths = 0
@@ -113,7 +136,7 @@ def crash_at_each_statement(world: World) -> int:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(erase, "AGAIN", timedelta(0))
             counted = {"left": number}
-            for place, name in ((erase.privacy, "note_work"), (erasing, "hold_inbox"), (spoken, "forget_bodies")):
+            for place, name in ((erase.privacy, "note_work"), (inbox, "hold"), (spoken, "forget_bodies")):
                 patch.setattr(place, name, _dying(getattr(place, name), counted))
             try:
                 erase._erase(world.services, world.shop.id)

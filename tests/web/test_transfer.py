@@ -46,8 +46,11 @@ def test_a_shop_moves_when_both_owners_agree(
     checkout = seed(shopify_shop)
     url = f"/app/shops/{shop_public_id(parts, shopify_shop)}"
     assert taker.get(url).status_code == 404
+    rung: list[str] = []
+    parts.db.on_wake(lambda wake: rung.append(wake.job))
     answer = send(giver, parts, f"{url}/transfer", code=code_of(taker, parts))
     assert answer.headers["location"] == "/app?done=shop-moved"
+    assert "apply_inbox" in rung, "who rang for the inbox meanwhile was turned away"
     assert account_of(parts, shopify_shop) == account_of(parts, woo_shop)
     assert giver.get(url).status_code == 404
     assert giver.get(f"/app/checkouts/{checkout}").status_code == 404
