@@ -24,6 +24,8 @@ from connector.wire import CallEnded, Failed, Network, PageBrought, Request
 
 IDLE_SECONDS = 60.0
 """A process that reads nothing for so long is ended: it holds 50 MiB and more, and most of the time nothing is synced."""
+SILENT_SECONDS = 600.0
+"""Of a process that brought no page for so long nothing more is expected: each of its calls has a limit of half a minute, and few tries."""
 END_SECONDS = 5.0
 COMMAND = (sys.executable, "-P", "-m", "integrations.reader")
 """Without the directory we are called in: what lies there is not ours."""
@@ -50,7 +52,7 @@ class ReadsHere:
 
 class ReadsApart:
     """
-    In a process of its own, which is begun with the first listing, ended when idle, and begun anew if it died; close() at the end.
+    In a process of its own, which is begun with the first listing, ended when idle, and begun anew if it died or hangs; close() at the end.
 
     Calls that are metered stay here: they are as fast as their points come, whoever makes them, and the points are reckoned in the
     database. Thread-safe.
@@ -66,7 +68,11 @@ class ReadsApart:
         self._idle: threading.Timer | None = None
 
     def pages(self, platform: Platform, access: Access, listing: Listing) -> Iterator[Page]:
-        """As `Listing.read`, and TransientError if the process cannot be started or dies; BrokenReading for an error of our own in it."""
+        """
+        As `Listing.read`.
+
+        And TransientError if the process cannot be started, dies or hangs; BrokenReading for an error of our own in it.
+        """
         if platform.can.meters_calls and listing.export is None:
             return self._here.pages(platform, access, listing)
         return self._read(Request(platform.name, access, listing, clock.offset()))
@@ -78,7 +84,7 @@ class ReadsApart:
             self._end()
 
     def _read(self, request: Request) -> Iterator[Page]:
-        with self._opened(request.platform) as line, line.makefile("rb") as stream:
+        with self._opened(request.platform) as (line, process), line.makefile("rb") as stream:
             try:
                 wire.send(line, request)
                 for answer in wire.read_answers(stream):
@@ -87,23 +93,29 @@ class ReadsApart:
                         yield wire.to_page(answer)
                     elif isinstance(answer, Failed):
                         raise wire.to_error(answer)
+            except TimeoutError as error:
+                self._kill(process)
+                raise TransientError("the process that reads is silent", platform=request.platform, call="pages") from error
             except (OSError, EOFError) as error:
                 raise TransientError("the process that reads has ended", platform=request.platform, call="pages") from error
 
     @contextmanager
-    def _opened(self, platform: str) -> Iterator[socket.socket]:
-        """Our end of a new line to the process. Raises TransientError if there is none to be had."""
+    def _opened(self, platform: str) -> Iterator[tuple[socket.socket, "subprocess.Popen[bytes]"]]:
+        """Our end of a new line to the process, and the process. Raises TransientError if there is none to be had."""
         ours, theirs = socket.socketpair()
         with ours:
             try:
                 with theirs, self._lock:
                     self._stop_waiting()
                     socket.send_fds(self._started(), [b"+"], [theirs.fileno()])
+                    process = self._process
+                    assert process is not None
                     self._readings += 1
             except OSError as error:
                 raise TransientError("no process to read with", platform=platform, call="pages") from error
+            ours.settimeout(SILENT_SECONDS)
             try:
-                yield ours
+                yield ours, process
             finally:
                 self._over()
 
@@ -141,6 +153,14 @@ class ReadsApart:
         wire.send(ours, self._network)
         log.info("reader.begun", pid=self._process.pid)
         return ours
+
+    def _kill(self, process: "subprocess.Popen[bytes]") -> None:
+        """End a process that hangs; whatever else it reads is read again by the next one."""
+        with self._lock:
+            if process is self._process:
+                log.warning("reader.hangs", pid=process.pid)
+                process.kill()
+                self._end()
 
     def _end(self) -> None:
         line, self._line = self._line, None

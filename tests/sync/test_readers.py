@@ -129,6 +129,21 @@ def test_a_process_that_dies_is_an_error_for_a_moment_and_the_next_listing_begin
     assert len([event for event in events if event["event"] == "reader.begun"]) == 2
 
 
+def test_a_process_that_hangs_is_killed_and_the_next_listing_begins_another(store: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    with capture_logs() as events, closing(store.apart()) as apart:
+        next(apart.pages(store.platform, store.access, EVERY_ORDER))
+        (pid,) = [event["pid"] for event in events if event["event"] == "reader.begun"]
+        os.kill(pid, signal.SIGSTOP)
+        with monkeypatch.context() as patch:
+            patch.setattr("sync.readers.SILENT_SECONDS", 0.2)
+            pages = apart.pages(store.platform, store.access, EVERY_ORDER)
+            with pytest.raises(TransientError, match="is silent"):
+                next(pages)
+        assert not is_alive(pid)
+        assert len(list(apart.pages(store.platform, store.access, EVERY_ORDER))) > 1
+    assert [event["event"] for event in events] == ["reader.begun", "reader.hangs", "reader.ended", "reader.begun", "reader.ended"]
+
+
 def test_listings_side_by_side_share_one_process(store: Ground) -> None:
     with capture_logs() as events, closing(store.apart()) as apart:
         orders = apart.pages(store.platform, store.access, EVERY_ORDER)
