@@ -77,6 +77,8 @@ def test_the_first_sync_looks_right(member_page: Opens, parts: Composition, shop
     made = begin(parts, shopify_shop, Scope(), kind=RunKind.BACKFILL, reason="")
     work(parts, made, seen=1_200, expected=12_360)
     assert_looks_right(member_page, "/app", "first-sync", languages=("fr",))
+    work(parts, made, RunState.DONE, seen=12_360, expected=12_360, unreadable=2)
+    assert_looks_right(member_page, "/app", "first-sync-done", languages=("fr",))
 
 
 def test_an_agent_finds_a_shop_looks_applies_and_sees_the_proof(
