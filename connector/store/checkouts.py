@@ -314,9 +314,13 @@ _SAME_WORDS = (
     ("phone_e164", "phone_e164"),
     ("checkout_phone_e164", "phone_e164"),
 )
-# `offset 0` keeps each look-up apart, through the index of its column.
+# `offset 0` keeps each look-up apart, through the index of its column. A shop without checkouts is not asked for those of each order.
 _MATCHING = (
-    "with o as materialized (select * from orders where id = any(cast(%(orders)s as bigint[])))"
+    """
+    with o as materialized (
+        select * from orders where id = any(cast(%(orders)s as bigint[])) and exists (select 1 from checkouts where shop_id = %(shop)s)
+    )
+    """
     + " union ".join(
         f"""
         select c.id from o cross join lateral (

@@ -200,7 +200,7 @@ def quarantine(session: Session, shop_id: int, resource: Resource, unreadable: M
 def unquarantine(session: Session, shop_id: int, resource: Resource, platform_ids: Sequence[str]) -> None:
     """These make sense now."""
     if platform_ids:
-        session.execute(_UNQUARANTINE, {"shop": shop_id, "resource": resource.value, "ids": list(platform_ids)})
+        run(session, _UNQUARANTINE, {"shop": shop_id, "resource": resource.value, "ids": as_json(platform_ids)})
 
 
 def _restart(session: Session, slice_: SyncSliceRow) -> None:
@@ -257,9 +257,10 @@ _QUARANTINE = text("""
     from unnest(cast(:ids as text[]), cast(:reasons as text[])) t (id, reason)
     on conflict (shop_id, resource, platform_id) do update set reason = excluded.reason, last_at = excluded.last_at, times = q.times + 1
 """)
-_UNQUARANTINE = text("""
-    delete from quarantined_records where shop_id = :shop and resource = :resource and platform_id = any(:ids)
-""")
+_UNQUARANTINE = """
+    delete from quarantined_records where shop_id = %(shop)s and resource = %(resource)s
+        and platform_id = any(array(select json_array_elements_text(cast(%(ids)s as json))))
+"""
 _DIFFERENCES = """
     insert into sync_differences (run_id, shop_id, resource, platform_id, kind, fields, is_applied, at)
     select run_id, shop_id, resource, platform_id, kind, fields, is_applied, at

@@ -19,7 +19,7 @@ from tests.bench.report import Figure, Findings, span
 from tests.bench.sync_ground import SyncGround, open_sync_ground
 from tests.bench.sync_ways import Bench, Model, Stored, Unchanged
 
-ROUNDS = 2
+ROUNDS = 3
 ORDERS, MANY_ORDERS = 20_000, 200_000
 PEER_ORDERS, ADDED_ORDERS, LISTED_ORDERS = 1_000, 2_000, 3_000
 LATENCY = 0.05
