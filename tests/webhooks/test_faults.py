@@ -111,9 +111,10 @@ async def test_a_look_up_survives_a_connection_that_was_lost_unnoticed(
         assert (await post(stand, shopify_shop, 1))[0] == 200
 
 
-async def test_a_slow_database_slows_no_answer_beyond_a_second(
+async def test_no_platform_hangs_up_because_the_database_is_slow(
     db: Database, vault: Vault, shopify_shop: TestShop, socket_dir: Path
 ) -> None:
+    """One after the other these would take a minute and a half. How fast they are is told by RL-110."""
     async with line_to(db.url, socket_dir) as line, open_door(line.url, vault) as stand:
         assert (await post(stand, shopify_shop, 0))[0] == 200
         line.delay_seconds = 0.3
@@ -123,7 +124,7 @@ async def test_a_slow_database_slows_no_answer_beyond_a_second(
             await asyncio.sleep(0.005)
         answers = await asyncio.gather(*requests)
     assert {status for status, _ in answers} == {200}
-    assert sorted(seconds for _, seconds in answers)[297] < 1.0
+    assert max(seconds for _, seconds in answers) < LONGEST_SECONDS
     assert count(db) == 301
 
 
