@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from connector.codes import CodeKind, CodeStatus, Restriction
 from connector.web.composition import Composition
@@ -117,6 +117,19 @@ def test_how_a_code_for_each_and_a_refusal_look(member_page: Opens, here: str, s
         page.locator(".note.bad").wait_for()
 
     assert_looks_right(member_page, f"{here}/new", "offer-refused", prepare=refuse)
+
+
+def test_a_code_that_was_chosen_before_the_script_was_there_counts(member_page: Opens, here: str) -> None:
+    page = member_page()
+    held: list[Route] = []
+    page.route("**/offer.js*", lambda route: held.append(route))
+    with page.expect_request("**/offer.js*"):
+        page.goto(f"{here}/new", wait_until="commit")
+    page.get_by_label("A code of their own for each person").check()
+    publish = page.get_by_role("button", name="Publish")
+    expect(publish).to_be_disabled()
+    held[0].continue_()
+    expect(publish).to_be_enabled()
 
 
 @pytest.mark.spec("SH-10")

@@ -28,8 +28,8 @@ COLUMNS = text("""
 class Marked:
     """Somebody with a mark in each place where a shop writes something of them."""
 
-    name: str = "Zyxq"
-    email: str = "Zyxq.Mail+a&b@mark-mail.example"
+    name: str = "Zyxquillon"
+    email: str = "Zyxquillon.Mail+a&b@mark-mail.example"
     phone: str = "+33612345678"
     street: str = "7 rue Zyxstreet"
     note: str = "Zyxnote, please ring twice"

@@ -10,3 +10,5 @@ function ready(form) {
 for (const name of ["input", "change"]) {
   document.addEventListener(name, (event) => { if (event.target.form && "ready" in event.target.form.dataset) ready(event.target.form); });
 }
+// What was chosen before this script was there, or was restored by the browser.
+addEventListener("pageshow", () => document.querySelectorAll("form[data-ready]").forEach(ready));
