@@ -26,6 +26,8 @@ IDLE_SECONDS = 60.0
 """A process that reads nothing for so long is ended: it holds 50 MiB and more, and most of the time nothing is synced."""
 SILENT_SECONDS = 600.0
 """Of a process that brought no page for so long nothing more is expected: each of its calls has a limit of half a minute, and few tries."""
+FILE_SILENT_SECONDS = 3600.0
+"""The same of a file: it is fetched, for half an hour at most, and sorted before there is a first page."""
 END_SECONDS = 5.0
 COMMAND = (sys.executable, "-P", "-m", "integrations.reader")
 """Without the directory we are called in: what lies there is not ours."""
@@ -85,6 +87,7 @@ class ReadsApart:
 
     def _read(self, request: Request) -> Iterator[Page]:
         with self._opened(request.platform) as (line, process), line.makefile("rb") as stream:
+            line.settimeout(SILENT_SECONDS if request.listing.export is None else FILE_SILENT_SECONDS)
             try:
                 wire.send(line, request)
                 for answer in wire.read_answers(stream):
@@ -113,7 +116,6 @@ class ReadsApart:
                     self._readings += 1
             except OSError as error:
                 raise TransientError("no process to read with", platform=platform, call="pages") from error
-            ours.settimeout(SILENT_SECONDS)
             try:
                 yield ours, process
             finally:

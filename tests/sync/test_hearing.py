@@ -53,12 +53,12 @@ def test_what_was_not_said_on_the_channel_is_found_by_asking(redis_broker: Redis
 
 def test_more_wakes_than_a_worker_takes_at_once_are_all_answered(redis_broker: RedisBroker, services: Services, told: list[int]) -> None:
     bell = Bell(redis_broker, services)
-    for shop in range(40):
+    for shop in range(200):
         bell.ring(Wake(Job.APPLY.value, shop))
     with working(bell, threads=1):
-        wait_until(lambda: len(told) == 40)
+        wait_until(lambda: len(told) == 200)
         wait_until(lambda: redis_broker.client.hlen(f"{NAMESPACE}:{QUEUE}.msgs") == 0)
-    assert sorted(told) == list(range(40))
+    assert sorted(told) == list(range(200))
 
 
 def test_nobody_waits_for_an_ear_that_is_closed(redis_broker: RedisBroker) -> None:

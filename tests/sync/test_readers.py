@@ -22,7 +22,7 @@ from connector.canonical import Resource
 from connector.config import Settings
 from connector.metrics import Metrics
 from connector.platforms import Platform, TransientError
-from connector.reading import Page
+from connector.reading import Export, Page
 from connector.wire import Network
 from integrations.registry import make_platforms
 from integrations.sandbox.servers import LocalServer
@@ -142,6 +142,18 @@ def test_a_process_that_hangs_is_killed_and_the_next_listing_begins_another(stor
         assert not is_alive(pid)
         assert len(list(apart.pages(store.platform, store.access, EVERY_ORDER))) > 1
     assert [event["event"] for event in events] == ["reader.begun", "reader.hangs", "reader.ended", "reader.begun", "reader.ended"]
+
+
+def test_a_file_may_be_fetched_and_sorted_for_longer_than_a_page_may_take(store: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.readers.SILENT_SECONDS", 0.05)
+    monkeypatch.setattr("sync.readers.FILE_SILENT_SECONDS", 1.0)
+    deaf = (sys.executable, "-c", "import time; time.sleep(60)")
+    file = Listing(Resource.ORDER, export=Export("1", "ready", url="https://files.example/1"))
+    with closing(ReadsApart(store.network, store.metrics, command=deaf)) as apart:
+        began = time.monotonic()
+        with pytest.raises(TransientError, match="is silent"):
+            next(apart.pages(store.platform, store.access, file))
+        assert time.monotonic() - began >= 1.0
 
 
 def test_listings_side_by_side_share_one_process(store: Ground) -> None:

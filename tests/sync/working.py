@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from sync.broker import Bell
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -126,6 +126,9 @@ async def test_no_platform_hangs_up_because_the_database_is_slow(
     assert {status for status, _ in answers} == {200}
     assert max(seconds for _, seconds in answers) < LONGEST_SECONDS
     assert count(db) == 301
+    with db.engine.connect() as connection:
+        commits = connection.execute(text("select count(distinct xmin::text) from deliveries")).scalar_one()
+    assert commits < 100, "many requests share a commit"
 
 
 async def test_figures_that_cannot_be_written_are_given_up(db: Database, vault: Vault, socket_dir: Path) -> None:
