@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import structlog
@@ -29,6 +29,8 @@ SILENT_SECONDS = 600.0
 FILE_SILENT_SECONDS = 3600.0
 """The same of a file: it is fetched, for half an hour at most, and sorted before there is a first page."""
 END_SECONDS = 5.0
+MOMENT_SECONDS = 1.0
+"""A process that dies closes its lines a moment before it can be seen to have ended."""
 COMMAND = (sys.executable, "-P", "-m", "integrations.reader")
 """Without the directory we are called in: what lies there is not ours."""
 
@@ -100,6 +102,7 @@ class ReadsApart:
                 self._kill(process)
                 raise TransientError("the process that reads is silent", platform=request.platform, call="pages") from error
             except (OSError, EOFError) as error:
+                _let_end(process)
                 raise TransientError("the process that reads has ended", platform=request.platform, call="pages") from error
 
     @contextmanager
@@ -183,3 +186,9 @@ class ReadsApart:
                 self._metrics.throttled(one.platform, one.call, one.seconds)
             else:
                 self._metrics.call_ended(one.platform, one.call, one.outcome, one.seconds)
+
+
+def _let_end(process: "subprocess.Popen[bytes]") -> None:
+    """Whoever asks next must not take a process that is dying for one that reads."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(MOMENT_SECONDS)

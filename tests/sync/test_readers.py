@@ -37,6 +37,16 @@ from tests.sync.paged import PagedReads
 ORDERS = 2_000
 SECONDS = 20.0
 EVERY_ORDER = Listing(Resource.ORDER)
+DYING = """
+import os, socket, time
+with socket.socket(fileno=0) as line:
+    lines = []
+    while not lines:
+        _, lines, _, _ = socket.recv_fds(line, 65536, 1)
+os.close(lines[0])
+time.sleep(0.3)
+"""
+"""A process that closes its lines a moment before it ends, as each does, only that the moment is longer."""
 
 
 @dataclass
@@ -127,6 +137,15 @@ def test_a_process_that_dies_is_an_error_for_a_moment_and_the_next_listing_begin
             list(pages)
         assert len(list(apart.pages(store.platform, store.access, EVERY_ORDER))) > 1
     assert len([event for event in events if event["event"] == "reader.begun"]) == 2
+
+
+def test_a_process_whose_lines_ended_before_it_did_is_asked_no_more(store: Ground) -> None:
+    dying = (sys.executable, "-c", DYING)
+    with capture_logs() as events, closing(ReadsApart(store.network, store.metrics, command=dying)) as apart:
+        for _ in range(2):
+            with pytest.raises(TransientError, match="has ended"):
+                next(apart.pages(store.platform, store.access, EVERY_ORDER))
+    assert [event["event"] for event in events] == ["reader.begun", "reader.ended"] * 2
 
 
 def test_a_process_that_hangs_is_killed_and_the_next_listing_begins_another(store: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
