@@ -15,6 +15,7 @@ from connector.store.db import Database, Session
 from connector.store.offer_tables import OfferVersionRow
 from sync.services import Services
 from tests.conftest import TestShop
+from tests.store.writing import clear
 from tests.sync.code_desk import CodeDesk, code_desk
 from tests.sync.offer_desk import MERCHANT
 
@@ -107,6 +108,7 @@ def test_another_shops_codes_are_not_seen(desk: CodeDesk, woo_shop: TestShop) ->
 def test_among_many_codes_only_those_that_matter_are_read(desk: CodeDesk, services_with_mail: CodeDesk, is_analyzed: bool) -> None:
     """A series of which ten thousand codes were given and looked at, and nothing is to be done."""
     desk = services_with_mail
+    clear(desk.services.db, "offer_codes", "discount_codes", "grants")
     desk.publish_own(valid_days=None, ends_at=desk.now + 60 * DAY)
     desk.buy()
     desk.work()

@@ -21,7 +21,7 @@ from connector.store.offers import Terms
 from connector.store.tables import ShopRow
 from tests.conftest import TestShop
 from tests.statements import before_statements
-from tests.store.writing import Writer
+from tests.store.writing import Writer, clear
 
 # In Paris it is the 22nd already.
 NOW = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)
@@ -329,6 +329,7 @@ FILL_GRANTS = """
 @pytest.mark.parametrize("is_analyzed", [False, True])
 def test_among_many_orders_codes_and_grants_only_those_that_count_are_read(db: Database, write: Offering, is_analyzed: bool) -> None:
     """Orders without a code, or of long ago; single codes that nobody used; grants of long ago."""
+    clear(db, "orders", "offer_codes", "grants")
     offer = write.offer("THANKS10", mode="unique")
     long_ago = NOW - timedelta(days=60)
     plain, used = FILL.format(codes="'{}'"), FILL.format(codes="array['merci-' || n]")
