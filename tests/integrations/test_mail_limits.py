@@ -207,25 +207,24 @@ def test_connections_that_died_in_silence_share_the_time_of_one_hand_over(begin:
         if calls.acquire(blocking=False):
             take_message(line)
             line.sendall(b"250 taken\r\n")
-        end.wait(5)
+        end.wait()
 
-    patience = 1.5
-    sender = begin(serve, timeout=patience)
+    sender = begin(serve, timeout=PATIENCE, before_dot=PATIENCE)
     barrier = threading.Barrier(4)
 
     def send() -> None:
-        barrier.wait(5)
-        sender.send(ENVELOPE)
+        barrier.wait()
+        assert sender.send(ENVELOPE).handover is Handover.SENT
 
     threads = [threading.Thread(target=send) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join()
     assert len(sender._idle) == 4
     result, took = timed(sender)
     assert result.handover is Handover.RETRY
-    assert took < 3 * patience
+    assert PATIENCE * 0.9 < took < 2 * PATIENCE
 
 
 def test_a_refusal_that_came_together_with_the_go_ahead_is_seen_before_the_dot(begin: Begin) -> None:
