@@ -90,7 +90,7 @@ class Held:
             is_dry_proof = self.is_resync and self.run.is_dry_run
             taken = taking.take(session, self.services, shop, found, read_at, is_dry_run=self.run.is_dry_run, is_digested=is_dry_proof)
             is_proven = self.is_resync and not self.run.is_dry_run
-            after = taking.again(session, self.services, shop, found) if is_proven else None
+            after = taking.again(session, self.services, shop, found, read_at) if is_proven else None
             slices.note(session, self.run, slice_, found, taken, after, read_at, keeps_differences=self.is_resync)
             if found.withheld and not self.run.is_dry_run:
                 shops.note_withheld(session, self.shop_id, found.withheld, Resource(slice_.resource))

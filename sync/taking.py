@@ -82,7 +82,8 @@ def take(
     A record that the database refuses is left out and named; it does not hold up the others. `is_digested`: for a proof.
     """
     records, unrecoverable = _comparable(session, services, shop, found)
-    compared = comparing.compare(session, shop.id, records, is_withheld=bool(found.withheld), is_digested=is_digested)
+    is_withheld = bool(found.withheld)
+    compared = comparing.compare(session, shop.id, records, read_at=read_at, is_withheld=is_withheld, is_digested=is_digested)
     if is_dry_run or not (compared.news or found.gone):
         return Taken(compared, unrecoverable)
     before = session.info.get(CANCELLED, 0)
@@ -90,10 +91,10 @@ def take(
     return Taken(compared, unrecoverable, refused, session.info.get(CANCELLED, 0) - before)
 
 
-def again(session: Session, services: Services, shop: LeasedShop, found: Found) -> Compared:
+def again(session: Session, services: Services, shop: LeasedShop, found: Found, read_at: datetime | None = None) -> Compared:
     """Compare once more, as for a proof after what was read has been written."""
     records, _ = _comparable(session, services, shop, found)
-    return comparing.compare(session, shop.id, records, is_withheld=bool(found.withheld))
+    return comparing.compare(session, shop.id, records, read_at=read_at, is_withheld=bool(found.withheld))
 
 
 def _comparable(session: Session, services: Services, shop: LeasedShop, found: Found) -> tuple[list[Change], list[Checkout]]:

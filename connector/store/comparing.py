@@ -53,8 +53,20 @@ class Compared:
     ours_digest: int = 0
 
 
-def compare(session: Session, shop_id: int, records: Sequence[Change], *, is_withheld: bool = False, is_digested: bool = True) -> Compared:
-    """Compare records of any kinds, some hundreds at once; of one that is named twice the newest counts. Digests only if wanted."""
+def compare(
+    session: Session,
+    shop_id: int,
+    records: Sequence[Change],
+    *,
+    read_at: datetime | None = None,
+    is_withheld: bool = False,
+    is_digested: bool = True,
+) -> Compared:
+    """
+    Compare records of any kinds, some hundreds at once; of one that is named twice the newest counts. Digests only if wanted.
+
+    `read_at`: when the store was asked; of two versions of one second what was told since then is the newer one.
+    """
     compared = Compared()
     by_kind: dict[Resource, dict[Key, Change]] = {}
     for record in sorted(records, key=lambda one: one.source_version):
@@ -62,7 +74,7 @@ def compare(session: Session, shop_id: int, records: Sequence[Change], *, is_wit
     for kind, told in by_kind.items():
         held = _LOADERS[kind](session, shop_id, [key[1] for key in told])
         for key, record in told.items():
-            _compare_one(compared, kind, held.get(key), record, is_withheld=is_withheld, is_digested=is_digested)
+            _compare_one(compared, kind, held.get(key), record, read_at, is_withheld=is_withheld, is_digested=is_digested)
     return compared
 
 
@@ -111,7 +123,14 @@ def missing_here_or_there(
 
 
 def _compare_one(
-    compared: Compared, kind: Resource, kept: tuple[Any, bool] | None, record: Change, *, is_withheld: bool, is_digested: bool
+    compared: Compared,
+    kind: Resource,
+    kept: tuple[Any, bool] | None,
+    record: Change,
+    read_at: datetime | None,
+    *,
+    is_withheld: bool,
+    is_digested: bool,
 ) -> None:
     if kept is None:
         compared.missing += 1
@@ -125,16 +144,26 @@ def _compare_one(
         compared.newer += 1
         return
     theirs = fill_untold(ours, record, is_withheld=is_withheld)
+    is_same = not is_deleted and is_equal(ours, theirs)
+    if not is_same and not is_deleted and _was_told_since(ours, record, read_at):
+        compared.newer += 1
+        return
     if is_digested:
         compared.store_digest = (compared.store_digest + digest_of(theirs)) % WHOLE
         compared.ours_digest = (compared.ours_digest + (0 if is_deleted else digest_of(ours))) % WHOLE
-    if not is_deleted and is_equal(ours, theirs):
+    if is_same:
         compared.unchanged += 1
         return
     found = differences(ours, theirs) | ({"is_deleted": ("yes", "no")} if is_deleted else {})
     compared.changed += 1
     compared.news.append(_as_told(record, theirs))
     compared.differences.append(Difference(kind, record.platform_id, "changed", found))
+
+
+def _was_told_since(ours: Any, record: Change, read_at: datetime | None) -> bool:
+    """Whether ours was told after the store was asked, at the version that it then had: writing by `precedence.rank` keeps ours."""
+    told_at = getattr(ours, "triggered_at", None)
+    return read_at is not None and told_at is not None and ours.source_version == record.source_version and told_at > read_at
 
 
 def _as_told(record: Change, whole: Change) -> Change:
@@ -254,6 +283,7 @@ def _lines(session: Session, table: str, parent: str, ids: Sequence[int]) -> dic
 def _order(row: Mapping[str, Any], lines: Iterable[LineItem]) -> Order:
     return Order(
         **{name: row[name] for name in _ORDER_SAME},
+        triggered_at=row["source_triggered_at"],
         customer_id=row["customer_platform_id"],
         payment_state=PaymentState(row["payment_state"]),
         phone=_phone(row, "phone"),
@@ -265,6 +295,7 @@ def _order(row: Mapping[str, Any], lines: Iterable[LineItem]) -> Order:
 def _checkout(row: Mapping[str, Any], lines: Iterable[LineItem]) -> Checkout:
     return Checkout(
         **{name: row[name] for name in _CHECKOUT_SAME},
+        triggered_at=row["source_triggered_at"],
         customer_id=row["customer_platform_id"],
         stage=Stage(row["stage"]),
         phone=_phone(row, "phone"),
@@ -277,7 +308,12 @@ def _checkout(row: Mapping[str, Any], lines: Iterable[LineItem]) -> Checkout:
 def _customer(row: Mapping[str, Any], said: Mapping[str, Sequence[Consent]]) -> Customer:
     of_email = [one for one in said.get(row["email_norm"] or "", ()) if one.channel is Channel.EMAIL]
     of_phone = [one for one in said.get(row["phone_e164"] or "", ()) if one.channel is not Channel.EMAIL]
-    return Customer(**{name: row[name] for name in _CUSTOMER_SAME}, phone=_phone(row, "phone"), consents=(*of_email, *of_phone))
+    return Customer(
+        **{name: row[name] for name in _CUSTOMER_SAME},
+        triggered_at=row["source_triggered_at"],
+        phone=_phone(row, "phone"),
+        consents=(*of_email, *of_phone),
+    )
 
 
 def _product(row: Mapping[str, Any], variants: Iterable[Variant]) -> Product:
@@ -321,17 +357,37 @@ _ORDER_SAME = (
     *_BOUGHT,
     *("placed_at", "platform_status", "checkout_token", "cancelled_at", "is_test", "paid_at", "refunded_total", "is_disputed"),
 )
-_ORDER = ("id", "deleted_at", "customer_platform_id", "payment_state", "phone_raw", "phone_e164", "discount_codes", *_ORDER_SAME)
+_ORDER = (
+    "id",
+    "deleted_at",
+    "source_triggered_at",
+    "customer_platform_id",
+    "payment_state",
+    "phone_raw",
+    "phone_e164",
+    "discount_codes",
+    *_ORDER_SAME,
+)
 _CHECKOUT_SAME = (
     *_BOUGHT,
     *("token", "company", "shipping_method", "accepts_email", "accepts_sms", "recovery_url", "completed_at", "closed_at"),
 )
 _CHECKOUT = (
-    *("id", "deleted_at", "stage", "customer_platform_id", "phone_raw", "phone_e164", "checkout_phone_raw", "checkout_phone_e164"),
+    *(
+        "id",
+        "deleted_at",
+        "source_triggered_at",
+        "stage",
+        "customer_platform_id",
+        "phone_raw",
+        "phone_e164",
+        "checkout_phone_raw",
+        "checkout_phone_e164",
+    ),
     *("discount_codes", *_CHECKOUT_SAME),
 )
 _CUSTOMER_SAME = ("platform_id", "source_version", "email", "first_name", "last_name", "company", "country", "language", "created_at")
-_CUSTOMER = ("id", "deleted_at", "email_norm", "phone_raw", "phone_e164", *_CUSTOMER_SAME)
+_CUSTOMER = ("id", "deleted_at", "source_triggered_at", "email_norm", "phone_raw", "phone_e164", *_CUSTOMER_SAME)
 _PRODUCT_SAME = ("platform_id", "source_version", "title", "category", "description", "image_url", "url", "is_deleted")
 _PRODUCT = ("id", "categories", *_PRODUCT_SAME)
 _CODE = (

@@ -54,8 +54,15 @@ class LiveShop:
             return len(self._when)
 
     def edit(self, place: int) -> bytes:
-        """Somebody changes a name on an order, paid or not; its body from now on."""
+        """
+        Somebody changes a name on an order, paid or not; its body from now on.
+
+        Of an order that changed in this very second it is the next one: a store stamps whole seconds, so of two versions of one second
+        nobody can tell from webhooks which came last; the next reconcile asks.
+        """
         with self._lock:
+            while self._when[place] == self._second():
+                place = (place + 1) % len(self._when)
             return self._write(place, self._order(place), f"Edited {next(self._edits)}")
 
     def sell(self) -> bytes:
@@ -124,9 +131,12 @@ class LiveShop:
     def _body(self, place: int) -> bytes:
         return self._changed.get(place) or self._shop.answer(f"{ORDERS}/{FIRST_ORDER + place}", {}).body
 
+    def _second(self) -> datetime:
+        return self._now().astimezone(UTC).replace(microsecond=0)
+
     def _write(self, place: int, order: dict[str, Any], name: str) -> bytes:
         """Change an order now: it moves to the end of those that changed."""
-        now = self._now().astimezone(UTC).replace(microsecond=0)
+        now = self._second()
         self._moments.pop(bisect.bisect_left(self._moments, (self._when[place], place)))
         self._when[place] = now
         bisect.insort(self._moments, (now, place))

@@ -33,6 +33,12 @@ def test_an_edited_order_stands_last_by_change_and_in_its_place_by_number(store:
     assert listed(store, orderby="modified", modified_before="2026-11-22T12:00:00", page="2")[-1]["id"] == FIRST_ORDER + 119
 
 
+def test_no_order_changes_twice_in_one_second(store: LiveShop) -> None:
+    told = [json.loads(body) for body in (store.edit(118), store.edit(118), store.sell(), store.edit(119), store.edit(120))]
+    assert [one["id"] - FIRST_ORDER for one in told] == [118, 119, 120, 0, 1]
+    assert len({(one["id"], one["date_modified_gmt"]) for one in told}) == len(told)
+
+
 def test_a_new_order_is_one_more(store: LiveShop) -> None:
     told = json.loads(store.sell())
     assert (told["id"], store.count) == (FIRST_ORDER + 120, 121)

@@ -189,7 +189,9 @@ def test_what_is_loaded_is_what_was_saved(session: Session, shopify_shop: TestSh
 
     loaded = comparing.load(session, shopify_shop.id, resource_of(record), [name, "other"])
 
-    assert list(loaded.values()) == [record]
+    (found,) = loaded.values()
+    assert getattr(found, "triggered_at", record.source_version) == record.source_version
+    assert (found if isinstance(found, Product | CodeState) else replace(found, triggered_at=None)) == record
     assert comparing.load(session, woo_shop.id, resource_of(record), [name]) == {}
 
 
@@ -208,6 +210,23 @@ def test_a_record_of_which_we_know_a_newer_version_is_no_difference(session: Ses
     found = comparing.compare(session, shopify_shop.id, [make_order(at(10), total=Decimal(9))])
 
     assert (found.newer, found.news, found.differences, found.store_digest, found.ours_digest) == (1, [], [], 0, 0)
+
+
+@pytest.mark.parametrize("told", [make_order(at(10)), make_checkout(at(10)), make_customer(at(10))], ids=lambda one: type(one).__name__)
+def test_what_was_told_of_the_same_second_since_the_store_was_asked_is_newer(
+    session: Session, shopify_shop: TestShop, told: Order | Checkout | Customer
+) -> None:
+    """Platforms stamp whole seconds: two versions of one second are told apart by when they were told. Writing keeps the same one."""
+    read = replace(told, first_name="Read")
+    save(session, shopify_shop, [replace(told, first_name="Told", triggered_at=at(20))])
+
+    before = comparing.compare(session, shopify_shop.id, [read], read_at=at(19))
+    assert (before.newer, before.news, before.differences, before.store_digest, before.ours_digest) == (1, [], [], 0, 0)
+    since = comparing.compare(session, shopify_shop.id, [read], read_at=at(21))
+    assert (since.newer, since.changed, since.news) == (0, 1, [read])
+    same = comparing.compare(session, shopify_shop.id, [replace(told, first_name="Told")], read_at=at(19))
+    assert (same.newer, same.unchanged) == (0, 1)
+    assert same.store_digest == same.ours_digest != 0
 
 
 def test_a_record_that_differs_is_named_with_its_fields_and_is_news_with_what_the_store_does_not_tell(
