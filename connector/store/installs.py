@@ -33,17 +33,20 @@ class WebhookCheck:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An install that may go on: what was remembered, and the account that a new shop joins (None: one of its own)."""
+    """An install that may go on, as of `at`: what was remembered, and the account that a new shop joins (None: one of its own)."""
 
     remembered: Mapping[str, str]
     account_id: int | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
     """A shop whose install ended well. `owner_id`: the first member of the account that was made for it, once."""
 
-    shop: ShopRow
+    shop_id: int
+    public_id: str
+    account_id: int
     owner_id: int | None
 
 
@@ -71,19 +74,16 @@ def claim(session: Session, vault: Vault, platform: str, state: str, browser: st
     """
     Use up an install and return what was remembered; None if there is none of this state that may go on.
 
-    With a `browser` it must be the one that began, and the row goes at once. Without (the store itself calls, it has no
-    cookie) the row stays, emptied, to tell the browser later what became of it.
+    With a `browser` it must be the one that began; without, the store itself calls, which has no cookie. The row stays, emptied, to
+    tell the browser later what became of it.
     """
     row = session.get(PendingInstallRow, _state_hash(vault, state), with_for_update=True)
     if row is None or not _is_good(session, row, platform) or row.remembered == USED:
         return None
     if browser is not None and row.browser_hash != _browser_hash(vault, browser):
         return None
-    claimed = Claim(vault.open(row.remembered), row.account_id)
-    if browser is None:
-        row.remembered = USED
-    else:
-        session.delete(row)
+    claimed = Claim(vault.open(row.remembered), row.account_id, app_now(session))
+    row.remembered = USED
     return claimed
 
 
@@ -132,7 +132,14 @@ def find_finished(session: Session, vault: Vault, platform: str, state: str, bro
     shop = shops.get_shop(session, row.finished_shop_id)
     owner_id = None if row.account_id is not None else members.first_owner(session, shop.account_id)
     row.account_id = shop.account_id
-    return Finished(shop, owner_id)
+    return Finished(row.finished_shop_id, shop.public_id, shop.account_id, owner_id)
+
+
+def was_used(session: Session, vault: Vault, platform: str, state: str, browser: str) -> bool:
+    """Whether this browser began an install that somebody has come back with already, within its 15 minutes."""
+    row = session.get(PendingInstallRow, _state_hash(vault, state))
+    is_theirs = row is not None and _is_good(session, row, platform) and row.browser_hash == _browser_hash(vault, browser)
+    return row is not None and is_theirs and row.remembered == USED
 
 
 def note_webhooks(session: Session, shop: ShopRow, *, actor: Actor, is_ready: bool, words: str) -> None:

@@ -22,6 +22,7 @@ from connector.platforms import BadSignature, Callback, Installation, InstallRef
 from connector.rules.permissions import Permission, Role, member_may
 from connector.store import audit, installs, shops
 from connector.store.db import app_now
+from connector.store.installs import Claim, Finished
 from connector.store.shops import Installed
 from connector.web import cookies
 from connector.web.asking import Ask, Visitor
@@ -45,6 +46,10 @@ INSTALLER = audit.Actor("install")
 NOT_YOURS = N_(
     "This sign-in was not started in this browser within the last 15 minutes, or it was used already. "
     "Please start again from the beginning."
+)
+BROKE_OFF = N_(
+    "Connecting your store broke off, or it is still under way. Please load this page again in a moment; if that does not help, "
+    "start again from the beginning."
 )
 
 router = APIRouter()
@@ -97,22 +102,27 @@ def begin(platform: str, request: Request, parts: Parts) -> Response:
 
 @router.get("/install/{platform}/callback")
 def come_back(platform: str, request: Request, ask: Visitor) -> Response:
-    """The browser brings the platform's answer."""
+    """
+    The browser brings the platform's answer.
+
+    Brought once more, because the process that took it died or its page was lost, it leads to what became of it.
+    """
     parts = ask.parts
     adapter = _platform(parts, platform)
     query = request.query_params.multi_items()
-    browser = request.cookies.get(COOKIE, "")
+    state, browser = dict(query).get("state", ""), request.cookies.get(COOKIE, "")
+    claimed = _claim(parts, adapter, state, browser)
+    if claimed is None:
+        return _come_back_again(ask, adapter, state, browser)
     # The body stays out: a platform whose stores post their answer must find none here.
     try:
-        installed = _finish(parts, adapter, Callback(query), dict(query).get("state", ""), browser)
+        installed = _finish(parts, adapter, Callback(query), state, claimed)
     except (InstallRefused, BadSignature) as error:
         return _refused(request, platform, error)
     except PlatformError as error:
         log.warning("install.failed", platform=platform, call=error.call, status=error.status)
         return error_page(request, 502, f"{error}. Nothing was connected; please try again in a moment.", **_again(platform))
-    response = arrive(ask, adapter.name, installed)
-    response.delete_cookie(COOKIE, path=COOKIE_PATH)
-    return response
+    return _arrived(ask, adapter.name, installed)
 
 
 @router.post("/install/{platform}/callback")
@@ -120,10 +130,13 @@ def receive(platform: str, body: Body, parts: Parts) -> Response:
     """
     The store itself posts its answer. Exactly 200 if the keys work and are kept; with anything else the store deletes them.
     """
-    adapter = _platform(parts, platform)
+    adapter, state = _platform(parts, platform), _posted_state(body)
+    claimed = _claim(parts, adapter, state, None)
+    if claimed is None:
+        raise HTTPException(403, NOT_YOURS)
     # The query stays out: a platform whose answer comes through the browser must find none here, as no cookie was seen.
     try:
-        installed = _finish(parts, adapter, Callback((), body), _posted_state(body), None)
+        installed = _finish(parts, adapter, Callback((), body), state, claimed)
     except (InstallRefused, BadSignature) as error:
         return PlainTextResponse(f"{error}\n", _refusal_status(error))
     except PlatformError as error:
@@ -145,9 +158,8 @@ def done(platform: str, request: Request, ask: Visitor, success: str = "", user_
             begin_member(session, ask, finished.owner_id)
     if finished is None:
         return error_page(request, 403, NOT_YOURS, **_again(platform))
-    assert finished.shop.id is not None
-    is_yours = finished.owner_id is not None or _is_of(ask, finished.shop.account_id)
-    return ask.render("installed.html", _done_page(ask, adapter.name, finished.shop.id, is_yours=is_yours))
+    is_yours = finished.owner_id is not None or _is_of(ask, finished.account_id)
+    return ask.render("installed.html", _done_page(ask, adapter.name, finished.shop_id, is_yours=is_yours))
 
 
 def joined_account(request: Request, parts: Composition) -> int | None:
@@ -159,7 +171,26 @@ def joined_account(request: Request, parts: Composition) -> int | None:
     return None if member is None else member.account_id
 
 
-def arrive(ask: Ask, platform: str, installed: Installed) -> Response:
+def _come_back_again(ask: Ask, adapter: Platform, state: str, browser: str) -> Response:
+    """An answer that may not go on: another one for whoever brought it before, and HTTPException 403 for everybody else."""
+    of_install = ask.parts.services.vault, adapter.name, state[:MAX_STATE], browser
+    with ask.parts.db.system_transaction("what became of an install") as session:
+        was_used, finished = installs.was_used(session, *of_install), installs.find_finished(session, *of_install)
+    if finished is not None:
+        return _arrived(ask, adapter.name, finished)
+    if was_used:
+        return error_page(ask.request, 503, BROKE_OFF, **_again(adapter.name))
+    raise HTTPException(403, NOT_YOURS)
+
+
+def _arrived(ask: Ask, platform: str, installed: Installed | Finished) -> Response:
+    """The browser's own answer: what began in it is over."""
+    response = arrive(ask, platform, installed)
+    response.delete_cookie(COOKIE, path=COOKIE_PATH)
+    return response
+
+
+def arrive(ask: Ask, platform: str, installed: Installed | Finished) -> Response:
     """Lead whoever has just connected a shop to its page; the owner of an account that was made for it is signed in."""
     if installed.owner_id is not None:
         with ask.parts.db.system_transaction("the owner of a new account signs in by the install") as session:
@@ -208,18 +239,18 @@ def _done_page(ask: Ask, platform: str, shop_id: int, *, is_yours: bool) -> Done
     )
 
 
-def _finish(parts: Composition, adapter: Platform, callback: Callback, state: str, browser: str | None) -> Installed:
-    """Claim | call | write | subscribe. Raises InstallRefused, PlatformError, HTTPException 403 for a state that is not good."""
-    services, name = parts.services, adapter.name
+def _claim(parts: Composition, adapter: Platform, state: str, browser: str | None) -> Claim | None:
     with parts.db.system_transaction("claim an install") as session:
-        claimed = installs.claim(session, services.vault, adapter.name, state[:MAX_STATE], browser)
-        now = app_now(session)
-    if claimed is None:
-        raise HTTPException(403, NOT_YOURS)
+        return installs.claim(session, parts.services.vault, adapter.name, state[:MAX_STATE], browser)
+
+
+def _finish(parts: Composition, adapter: Platform, callback: Callback, state: str, claimed: Claim) -> Installed:
+    """Call | write | subscribe, after the claim. Raises InstallRefused, PlatformError."""
+    services, name = parts.services, adapter.name
     # Whoever acquires tokens while others refresh them would take theirs away.
     domain = claimed.remembered.get("shop", "")
     with acquire(services, name, domain) if domain else nullcontext():
-        installation = adapter.finish_install(callback, claimed.remembered, state, f"{_base(parts, name)}/callback", now)
+        installation = adapter.finish_install(callback, claimed.remembered, state, f"{_base(parts, name)}/callback", claimed.at)
         installed = keep(parts, name, installation, state=state, account_id=claimed.account_id)
     subscribe(parts, installed.shop_id, INSTALLER)
     return installed

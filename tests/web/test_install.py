@@ -26,7 +26,8 @@ def test_a_browser_that_comes_back_with_its_state_connects_the_shop(client: Test
     public_id = scalar(parts, "select public_id from shops where domain = :domain", domain=SHOP)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/app/shops/{public_id}")
     assert shopify.calls == ["finish_install"]
-    assert scalar(parts, "select count(*) from pending_installs") == 0
+    assert scalar(parts, "select remembered from pending_installs") == b""
+    assert client.cookies.get("install") is None
     page = client.get(answer.headers["location"])
     assert page.status_code == 200
     assert "Fake shop" in page.text
@@ -51,7 +52,9 @@ def test_the_cookie_is_secure_outside_the_sandbox(make_parts: Callable[..., Comp
 
 
 @pytest.mark.spec("SEC-141")
-@pytest.mark.parametrize("how", ["missing", "wrong", "used", "of another session", "of another platform", "expired", "without cookie"])
+@pytest.mark.parametrize(
+    "how", ["missing", "wrong", "used", "used and begun again", "of another session", "of another platform", "expired", "without cookie"]
+)
 def test_a_state_that_is_not_good_stops_before_any_exchange(
     how: str, client: TestClient, parts: Composition, shopify: FakePlatform
 ) -> None:
@@ -60,9 +63,10 @@ def test_a_state_that_is_not_good_stops_before_any_exchange(
         state = ""
     elif how == "wrong":
         state = state[:-1] + ("A" if state[-1] != "A" else "B")
-    elif how == "used":
+    elif how in ("used", "used and begun again"):
         assert come_back(client, state).status_code == 303
-        begin(client)
+        if how != "used":
+            begin(client)
     elif how == "of another session":
         with browser(parts) as other:
             begin(other)
@@ -79,6 +83,34 @@ def test_a_state_that_is_not_good_stops_before_any_exchange(
     assert answer.status_code == 403
     assert "Please start again" in answer.text
     assert (shopify.calls, shops(parts)) == (calls, before)
+
+
+def test_an_answer_that_is_brought_once_more_as_its_page_was_lost_leads_to_the_shop(
+    client: TestClient, parts: Composition, shopify: FakePlatform
+) -> None:
+    """As load balancers do when a process dies. Its account's owner is signed in, as they would have been; and nobody after that."""
+    state, cookie = begin(client), client.cookies["install"]
+    assert come_back(client, state).status_code == 303
+    for is_owner in (True, False):
+        with browser(parts) as again:
+            again.cookies.set("install", cookie)
+            answer = come_back(again, state)
+            where = answer.headers.get("location", "")
+            assert (answer.status_code, bool(where)) == ((303, True) if is_owner else (200, False))
+            if is_owner:
+                assert "Fake shop" in again.get(where).text
+    assert (shopify.calls.count("finish_install"), shops(parts)) == (1, 1)
+
+
+def test_an_answer_that_broke_off_is_told_to_begin_again_and_nobody_elses_is(client: TestClient, parts: Composition) -> None:
+    state = begin(client)
+    run(parts, "update pending_installs set remembered = ''")
+    answer = come_back(client, state)
+    assert answer.status_code == 503
+    assert "start again" in answer.text
+    with browser(parts) as stranger:
+        assert come_back(stranger, state).status_code == 403
+    assert come_back(client, begin(client)).status_code == 303
 
 
 def test_a_strangers_try_does_not_use_up_the_state(client: TestClient, parts: Composition) -> None:
