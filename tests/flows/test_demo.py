@@ -96,6 +96,15 @@ def test_people_load_a_page_again_that_did_not_load(failures: list[int], monkeyp
     assert next(answers, None) is None
 
 
+def test_what_is_begun_anew_each_time_is_tried_again_after_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connector.cli.demo.patience.PAUSE_SECONDS", 0.0)
+    answers = iter([401, 200])
+    act_until_it_works("the install", load, answers, is_begun_anew=True)
+    assert next(answers, None) is None
+    with pytest.raises(ConnectorError, match="the install was answered with 403"):
+        act_until_it_works("the install", load, iter([403] * 5), is_begun_anew=True)
+
+
 @pytest.mark.parametrize(("answers", "tried"), [([404, 200], 1), ([500] * 9, 5), ([0] * 9, 5)])
 def test_people_give_up_on_a_page_that_is_refused_or_never_loads(answers: list[int], tried: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connector.cli.demo.patience.PAUSE_SECONDS", 0.0)

@@ -10,8 +10,12 @@ TRIES = 5
 PAUSE_SECONDS = 1.0
 
 
-def act_until_it_works(what: str, act: Callable[..., int], *values: object) -> None:
-    """Act until it works, a few times at most: nobody gives up because a page did not load once. Raises ConnectorError."""
+def act_until_it_works(what: str, act: Callable[..., int], *values: object, is_begun_anew: bool = False) -> None:
+    """
+    Act until it works, a few times at most: nobody gives up because a page did not load once. Raises ConnectorError.
+
+    `is_begun_anew`: each try starts from the beginning, as a page says that refuses one that broke off; then no refusal is final.
+    """
     for attempt in range(TRIES):
         if attempt:
             time.sleep(PAUSE_SECONDS)
@@ -19,7 +23,7 @@ def act_until_it_works(what: str, act: Callable[..., int], *values: object) -> N
             status = act(*values)
         except TransientError:
             status = 0
-        if status and status < 500:
+        if 200 <= status < 300 or (status and status < 500 and not is_begun_anew):
             break
     if not 200 <= status < 300:
         raise ConnectorError(f"{what} was answered with {status}")

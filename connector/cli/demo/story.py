@@ -86,9 +86,9 @@ class Story:
         store joins it.
         """
         self.say("A merchant installs the app from the Shopify App Store …")
-        act_until_it_works("the Shopify install", self.install_shopify, self.merchant)
+        act_until_it_works("the Shopify install", self.install_shopify, self.merchant, is_begun_anew=True)
         self.say("… and connects a WooCommerce store as well.")
-        act_until_it_works("the WooCommerce install", self.install_woocommerce, self.merchant)
+        act_until_it_works("the WooCommerce install", self.install_woocommerce, self.merchant, is_begun_anew=True)
         self.world.settle()
 
     def install_shopify(self, browser: Browser) -> int:

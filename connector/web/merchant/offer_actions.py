@@ -15,7 +15,7 @@ from connector.store.tables import ShopRow
 from connector.web.auth import MemberAsk, acting, reading
 from connector.web.inputs import known_id
 from connector.web.merchant.offer_page import show_page
-from connector.web.merchant.offer_renewal import renewed
+from connector.web.merchant.offer_renewal import is_under_way, renewed
 from connector.web.merchant.offer_saving import can_send_mail, publish, settle, want_code
 
 router = APIRouter()
@@ -49,17 +49,21 @@ def publish_offer(ask: Actor, shop: str, offer: str) -> Response:
 
 @router.post("/app/shops/{shop}/offers/{offer}/replacement")
 def renew_code(ask: Actor, shop: str, offer: str) -> Response:
-    """The same terms under a new code, which is made at once. Who holds the old one keeps it."""
+    """The same terms under a new code, which is made at once, and once for a second click. Who holds the old one keeps it."""
     with ask.transaction() as session:
         row, seen = _load(ask, session, shop, offer)
+    if is_under_way(seen):
+        return _to_page(ask, row, seen, "offer-renewed")
     try:
         terms = renewed(ask, row, seen)
     except Refused as error:
         return show_page(ask, shop, offer, ask.refusal(error))
+    number = seen.version.version
     with ask.transaction() as session:
         row, seen = _load(ask, session, shop, offer, lock=True)
-        version = offers.save(session, row, seen.offer, seen.offer.name, terms, ask.who())
-        want_code(session, row, version)
+        if seen.version.version == number:  # nobody was faster while the store was asked
+            version = offers.save(session, row, seen.offer, seen.offer.name, terms, ask.who())
+            want_code(session, row, version)
     settle(ask, row)
     return _to_page(ask, row, seen, "offer-renewed")
 

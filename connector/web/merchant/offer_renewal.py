@@ -24,11 +24,17 @@ _NUMBERED = re.compile(r"-\d+$")
 
 def can_renew(seen: OfferView) -> bool:
     """Whether the offer's code ends soon, or was the reason why it stopped, and is one that we can make again."""
-    if seen.state not in (OfferState.ACTIVE, OfferState.SUSPENDED) or not _is_ours_to_make(seen):
+    if seen.state not in (OfferState.ACTIVE, OfferState.SUSPENDED) or is_under_way(seen) or not _is_ours_to_make(seen):
         return False
     reason = seen.problem.reason.value if seen.problem else seen.offer.reason
     is_stopped = reason is not None and reason not in (Suspension.REQUIREMENTS.value, Suspension.CODE_NOT_STARTED.value)
     return is_stopped or seen.stops_at is not None
+
+
+def is_under_way(seen: OfferView) -> bool:
+    """Whether another code is on its way, or there and the offer not active again yet: whoever clicks twice gets no second one."""
+    is_good_since = seen.problem is None and seen.version.at > seen.offer.state_at
+    return seen.is_being_made or (seen.state is OfferState.SUSPENDED and is_good_since)
 
 
 def renewed(ask: MemberAsk, shop: ShopRow, seen: OfferView) -> Terms:

@@ -9,6 +9,7 @@ import pytest
 
 from connector.codes import CodeStatus, Restriction
 from connector.web.composition import Composition
+from sync.offer_codes import make_codes
 from tests.conftest import TestShop
 from tests.sync.offer_desk import OfferDesk
 from tests.web.conftest import run, scalar
@@ -148,6 +149,29 @@ def test_a_dead_code_is_told_with_what_helps_and_a_new_one_by_one_click(
     assert "Active again" in page
 
 
+@pytest.mark.parametrize("is_made", [False, True])
+def test_whoever_asks_twice_for_a_new_code_gets_one(
+    is_made: bool, writer: OfferWriter, running: str, shelf: ShelfCodes, desk: OfferDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process died before the code was made, or after that, before the offer was active again."""
+    shelf.held.clear()
+    desk.drop_code()
+    desk.tend()
+    with monkeypatch.context() as patch:
+        patch.setattr("connector.web.merchant.offer_saving.tend", lambda *values, **more: None)
+        if not is_made:
+            patch.setattr("connector.web.merchant.offer_saving.make_codes", lambda *values: None)
+        assert writer.do(running, "replacement").headers["location"].endswith("done=offer-renewed")
+        assert writer.state(running) == "suspended code_deleted"
+        assert "Make a new code" not in writer.page(running)
+        assert writer.do(running, "replacement").headers["location"].endswith("done=offer-renewed")
+    assert (writer.version(running, "version"), writer.version(running, "code")) == (2, "MERCI10-2")
+    make_codes(desk.services, desk.shop_id)
+    desk.tend()
+    assert writer.state(running) == "active"
+    assert [code.code for code in shelf.made] == ["MERCI10", "MERCI10-2"]
+
+
 @pytest.mark.spec("SH-33")
 def test_a_valid_code_makes_a_suspended_offer_active_again(writer: OfferWriter, running: str, shelf: ShelfCodes, desk: OfferDesk) -> None:
     holder = desk.buy("holder@example.org")
@@ -159,6 +183,7 @@ def test_a_valid_code_makes_a_suspended_offer_active_again(writer: OfferWriter, 
     desk.hold_code("MERCI10")
     desk.tend()
     assert writer.state(running) == "suspended code_deleted", "not because the old code is there again"
+    assert ">Make a new code with the same terms</button>" in writer.page(running)
     shelf.put("SOLDES")
     writer.edit(running, mode="existing", chosen="SOLDES", body="Bienvenue")
     assert writer.state(running) == "active"
