@@ -357,37 +357,18 @@ _ORDER_SAME = (
     *_BOUGHT,
     *("placed_at", "platform_status", "checkout_token", "cancelled_at", "is_test", "paid_at", "refunded_total", "is_disputed"),
 )
-_ORDER = (
-    "id",
-    "deleted_at",
-    "source_triggered_at",
-    "customer_platform_id",
-    "payment_state",
-    "phone_raw",
-    "phone_e164",
-    "discount_codes",
-    *_ORDER_SAME,
-)
+_KEPT = ("id", "deleted_at", "source_triggered_at")
+_ORDER = (*_KEPT, "customer_platform_id", "payment_state", "phone_raw", "phone_e164", "discount_codes", *_ORDER_SAME)
 _CHECKOUT_SAME = (
     *_BOUGHT,
     *("token", "company", "shipping_method", "accepts_email", "accepts_sms", "recovery_url", "completed_at", "closed_at"),
 )
 _CHECKOUT = (
-    *(
-        "id",
-        "deleted_at",
-        "source_triggered_at",
-        "stage",
-        "customer_platform_id",
-        "phone_raw",
-        "phone_e164",
-        "checkout_phone_raw",
-        "checkout_phone_e164",
-    ),
+    *(*_KEPT, "stage", "customer_platform_id", "phone_raw", "phone_e164", "checkout_phone_raw", "checkout_phone_e164"),
     *("discount_codes", *_CHECKOUT_SAME),
 )
 _CUSTOMER_SAME = ("platform_id", "source_version", "email", "first_name", "last_name", "company", "country", "language", "created_at")
-_CUSTOMER = ("id", "deleted_at", "source_triggered_at", "email_norm", "phone_raw", "phone_e164", *_CUSTOMER_SAME)
+_CUSTOMER = (*_KEPT, "email_norm", "phone_raw", "phone_e164", *_CUSTOMER_SAME)
 _PRODUCT_SAME = ("platform_id", "source_version", "title", "category", "description", "image_url", "url", "is_deleted")
 _PRODUCT = ("id", "categories", *_PRODUCT_SAME)
 _CODE = (

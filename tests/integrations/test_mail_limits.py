@@ -201,19 +201,18 @@ def test_a_slow_way_up_to_the_dot_takes_nothing_from_the_time_of_the_verdict(beg
 
 def test_connections_that_died_in_silence_share_the_time_of_one_hand_over(begin: Begin) -> None:
     """Four idle connections to a server that fell silent must not cost a time-out each."""
-    calls = threading.Semaphore(4)
+    calls, all_four = threading.Semaphore(4), threading.Barrier(4)
 
     def serve(line: socket.socket, end: threading.Event) -> None:
         if calls.acquire(blocking=False):
             take_message(line)
+            all_four.wait()  # none is idle, and taken by one of the others, before each has its own
             line.sendall(b"250 taken\r\n")
         end.wait()
 
     sender = begin(serve, timeout=PATIENCE, before_dot=PATIENCE)
-    barrier = threading.Barrier(4)
 
     def send() -> None:
-        barrier.wait()
         assert sender.send(ENVELOPE).handover is Handover.SENT
 
     threads = [threading.Thread(target=send) for _ in range(4)]
