@@ -31,7 +31,7 @@ KILL_SECONDS = 5.0
 HANDOVERS = 10
 HANDOVER_SECONDS = 10.0
 IN_HAND = 20
-MOST_REPEATS = 4
+MOST_REPEATS = 2
 """How often a story is told again because a kill hit a hand-over: plain SMTP then keeps its promise by not sending again."""
 
 
