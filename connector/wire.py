@@ -94,13 +94,12 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
 Answer = PageBrought | Failed | Ended
 
 
-def _decoder(kind: type[Change]) -> msgspec.msgpack.Decoder[tuple[Change, ...]]:
-    return msgspec.msgpack.Decoder(tuple[kind, ...])  # type: ignore[valid-type] # known at run time
-
-
 _encoder = msgspec.msgpack.Encoder()
 _answers = msgspec.msgpack.Decoder(Answer)
-_records: dict[str, msgspec.msgpack.Decoder[tuple[Change, ...]]] = {name: _decoder(kind) for name, kind in _KINDS.items()}
+_records: dict[str, msgspec.msgpack.Decoder[tuple[Change, ...]]] = {
+    name: msgspec.msgpack.Decoder(tuple[kind, ...])  # type: ignore[valid-type] # known at run time
+    for name, kind in _KINDS.items()
+}
 _networks, _requests = msgspec.msgpack.Decoder(Network), msgspec.msgpack.Decoder(Request)
 
 

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import httpx2
 import msgspec
 
+from connector import decoding
 from connector.metrics import Metrics
 from connector.platforms import AccessLost, Gone, NotPermitted, Rejected, ThrottledError, TransientError
 from integrations.connecting import is_over, make_transport, until, why_led_astray, why_unreachable, why_untrusted
@@ -258,7 +259,7 @@ def retry_after(answer: Answer) -> float:
 def decode(answer: Answer, shape: type[T], *, platform: str, call: str) -> T:
     """Decode a JSON answer into a msgspec shape. Raises TransientError for HTML, truncated, misshapen or endlessly nested answers."""
     try:
-        return msgspec.json.decode(answer.body, type=shape)
+        return decoding.decode(answer.body, shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TransientError(f"unreadable answer: {error}", platform=platform, call=call, status=answer.status) from error
 

@@ -158,9 +158,25 @@ def deletions(source: Source) -> Iterator[str]:
         yield f"deletes with all contents in lines {', '.join(str(node.lineno) for node in found)}"
 
 
+def late_shapes(source: Source) -> Iterator[str]:
+    """Types that msgspec meets while threads run; connector/decoding.py says why that must not be."""
+    if not source.is_ours or source.path == "connector/decoding.py":
+        return
+    for function in (node for node in ast.walk(source.tree) if isinstance(node, (*FUNCTIONS, ast.Lambda))):
+        for node in ast.walk(function):
+            if not isinstance(node, ast.Call) or not (called := ast.unparse(node.func)).startswith("msgspec."):
+                continue
+            is_typed = called.endswith(".decode") and (len(node.args) > 1 or any(word.arg == "type" for word in node.keywords))
+            if is_typed or called.endswith((".Decoder", ".convert")):
+                yield f"line {node.lineno}: {called} with a type; connector.decoding does that"
+
+
 RULES: dict[str, Rule] = {
     rule.__name__: rule
-    for rule in (long_files, long_functions, empty_names, late_imports, environment_readers, silent_names, prints, foreign_paths, deletions)
+    for rule in (
+        *(long_files, long_functions, empty_names, late_imports, environment_readers, silent_names, prints, foreign_paths, deletions),
+        late_shapes,
+    )
 }
 
 
@@ -200,6 +216,7 @@ BROKEN = {
     "prints": ("connector/web/a.py", "print('x')\n"),
     "foreign_paths": ("tests/test_a.py", f"place = f'{'/' + 'etc'}/{{name}}'\n"),
     "deletions": ("connector/a.py", "import shutil\nshutil.rmtree(where)\n"),
+    "late_shapes": ("sync/a.py", "def f(body):\n    return msgspec.json.decode(body, type=A)\n"),
 }
 
 
@@ -221,6 +238,7 @@ def test_each_rule_finds_what_breaks_it(name: str) -> None:
         ("prints", "connector/cli/a.py", "print('x')\n"),
         ("foreign_paths", "webhooks/a.py", "'/webhooks/shopify', 'https://example.test/home', 'application/var', '/home-page'\n"),
         ("deletions", "connector/a.py", "path.unlink(), path.rmdir()\n"),
+        ("late_shapes", "connector/a.py", "read = msgspec.json.Decoder(A)\ndef f(body):\n    return msgspec.json.decode(body)\n"),
     ],
 )
 def test_a_rule_lets_pass_what_it_does_not_speak_of(name: str, path: str, text: str) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import text
 
+from connector import decoding
 from connector.canonical import (
     Channel,
     Checkout,
@@ -30,7 +30,7 @@ from connector.store.sealed import Vault
 from connector.store.upserts import as_array, as_json
 
 Known = Mapping[str, Saying]
-_INSTANTS = msgspec.json.Decoder(dict[str, datetime])
+_INSTANTS = decoding.decoder(dict[str, datetime])
 
 
 @dataclass(frozen=True, slots=True)

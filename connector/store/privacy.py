@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Row, select, text
 from sqlmodel import Session, col
 
+from connector import decoding
 from connector.canonical import DataRequested, Person, PersonRedacted, PrivacyRequest
 from connector.errors import NotFound
 from connector.rules.subjects import Fact, Subject
@@ -81,7 +82,7 @@ def open_person(vault: Vault, sealed: bytes) -> tuple[Person, Subject | None]:
     """What `seal_person` made. Raises ConfigError if no key fits."""
     said = vault.open(sealed)
     subject = said.get("subject")
-    return msgspec.json.decode(said["person"], type=Person), None if subject is None else msgspec.json.decode(subject, type=Subject)
+    return decoding.decode(said["person"], Person), None if subject is None else decoding.decode(subject, Subject)
 
 
 def find_request(session: Session, name: str) -> PrivacyRequestRow:

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from connector import decoding
 from connector.config import Settings
 from connector.errors import ConfigError
 
@@ -41,7 +42,7 @@ class Vault:
     def open(self, sealed: bytes) -> dict[str, str]:
         """Decrypt what `seal` made. Raises ConfigError if no key fits."""
         try:
-            return msgspec.json.decode(self._fernet.decrypt(sealed), type=dict[str, str])
+            return decoding.decode(self._fernet.decrypt(sealed), dict[str, str])
         except InvalidToken as error:
             raise ConfigError("stored credentials were sealed with a key that SEALING_KEY does not name") from error
 

@@ -13,6 +13,7 @@ import structlog
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from connector import decoding
 from connector.canonical import Channel
 from connector.errors import NotFound, Refused
 from connector.platforms import InstallRefused, PlatformError
@@ -99,7 +100,7 @@ def open_page(ask: InAdmin) -> Response:
 def switch_automation(ask: InAdmin, body: Body) -> Response:
     """Turn the reminder on or off; what is queued is cancelled (SQ-20, SQ-21). Raises HTTPException 400 and 403."""
     try:
-        is_on = msgspec.json.decode(body, type=_Switch).is_on
+        is_on = decoding.decode(body, _Switch).is_on
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise HTTPException(400) from error
     parts, problem = ask.parts, ""

@@ -17,6 +17,7 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.background import BackgroundTask
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from connector import decoding
 from connector.errors import NotFound, Refused
 from connector.platforms import BadSignature, Callback, Installation, InstallRefused, Platform, PlatformError
 from connector.rules.permissions import Permission, Role, member_may
@@ -291,7 +292,7 @@ def _base(parts: Composition, platform: str) -> str:
 
 def _posted_state(body: bytes) -> str:
     try:
-        return str(msgspec.json.decode(body, type=_Posted).user_id)
+        return str(decoding.decode(body, _Posted).user_id)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
 

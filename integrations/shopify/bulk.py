@@ -17,6 +17,7 @@ from typing import IO, Any, TypeVar
 
 import msgspec
 
+from connector import decoding
 from connector.canonical import Resource
 from connector.platforms import Access, Gone, PayloadError, PlatformError, Rejected, TransientError
 from connector.reading import Change, Export, Page
@@ -210,7 +211,7 @@ def _sort(lines: Iterator[bytes], parts: Sequence[IO[bytes]]) -> tuple[int, list
 
     Returns how many lines there were, and how many roots in each part.
     """
-    decode = msgspec.json.Decoder(Head).decode
+    decode = decoding.decoder(Head).decode
     count, roots = 0, [0] * len(parts)
     for line in lines:
         head = _decoded(decode, line)
@@ -253,7 +254,7 @@ def _pages(families: Iterator[tuple[bytes, list[bytes]]], kind: Kind) -> Iterato
             try:
                 records.append(kind.read(line, children))
             except PayloadError as error:
-                unreadable.append(f"{numeric_id(msgspec.json.decode(line, type=Head).id)}: {error.reason}")
+                unreadable.append(f"{numeric_id(decoding.decode(line, Head).id)}: {error.reason}")
         yield Page(tuple(records), unreadable=tuple(unreadable))
 
 
@@ -313,10 +314,10 @@ def _broken(why: str, status: int | None = None) -> TransientError:
     return TransientError(f"unreadable export: {why}", platform=PLATFORM, call="export_file", status=status)
 
 
-_ORDER, _CHECKOUT = msgspec.json.Decoder(OrderNode), msgspec.json.Decoder(CheckoutNode)
-_CUSTOMER, _PRODUCT = msgspec.json.Decoder(CustomerNode), msgspec.json.Decoder(ProductNode)
-_LISTED, _CODE = msgspec.json.Decoder(ListedNode), msgspec.json.Decoder(Code)
-_EDGES = msgspec.json.Decoder(CodesOwner)
+_ORDER, _CHECKOUT = decoding.decoder(OrderNode), decoding.decoder(CheckoutNode)
+_CUSTOMER, _PRODUCT = decoding.decoder(CustomerNode), decoding.decoder(ProductNode)
+_LISTED, _CODE = decoding.decoder(ListedNode), decoding.decoder(Code)
+_EDGES = decoding.decoder(CodesOwner)
 _KINDS: Mapping[Resource, Kind] = {
     Resource.ORDER: Kind(documents.ORDERS, _order),
     Resource.CHECKOUT: Kind(documents.CHECKOUTS, _checkout),

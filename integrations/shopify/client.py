@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import structlog
 
+from connector import decoding
 from connector.budget import Budget
 from connector.platforms import Access, AccessLost, PlatformError, Rejected, ThrottledError, TransientError
 from integrations.shopify import queries, queries_codes, queries_ids
@@ -68,7 +69,7 @@ class Client:
         envelope, status = self._ask(access, call, document, variables, self._patience if patience is None else patience)
         errors = envelope.faults
         try:
-            data = msgspec.json.decode(envelope.data, type=shape)
+            data = decoding.decode(envelope.data, shape)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as misfit:
             raise _told(failure(errors, call, status), errors) from misfit
         if failed := [error for error in errors if KINDS.get(error.code) is TransientError]:
@@ -96,9 +97,9 @@ class Client:
         envelope, status = self._ask(access, call, document, variables, patience)
         errors = envelope.faults
         try:
-            content = msgspec.json.decode(envelope.data, type=dict[str, msgspec.Raw])[root]
-            refused = msgspec.json.decode(content, type=Outcome).user_errors
-            payload = msgspec.json.decode(content, type=shape) if not refused else None
+            content = decoding.decode(envelope.data, dict[str, msgspec.Raw])[root]
+            refused = decoding.decode(content, Outcome).user_errors
+            payload = decoding.decode(content, shape) if not refused else None
         except (KeyError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as misfit:
             raise _told(failure(errors, call, status), errors) from misfit
         if payload is None:

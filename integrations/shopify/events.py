@@ -3,8 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
-import msgspec
-
+from connector import decoding
 from connector.canonical import Channel, Event, Resource, Uninstalled
 from connector.platforms import DeliveryContext
 from integrations.shopify.consents import to_consent
@@ -37,7 +36,7 @@ Reader = Callable[[DeliveryContext, bytes], list[Event]]
 COMPLIANCE_TOPICS = frozenset(MEANINGS)
 FAREWELL_TOPICS = frozenset({"app/uninstalled"})
 _SCOPES_TOPIC = "app/scopes_update"
-_SCOPES = msgspec.json.Decoder(ScopesBody)
+_SCOPES = decoding.decoder(ScopesBody)
 
 
 def parse(context: DeliveryContext, body: bytes, wanted_scopes: Collection[str] = ()) -> list[Event]:
@@ -57,7 +56,7 @@ def parse(context: DeliveryContext, body: bytes, wanted_scopes: Collection[str] 
 
 
 def _reader(shape: type[S], meaning: Callable[[S, DeliveryContext], list[Event]]) -> Reader:
-    decoder = msgspec.json.Decoder(shape)
+    decoder = decoding.decoder(shape)
     return lambda context, body: meaning(decode(decoder, body), context)
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from connector import decoding
 from connector.canonical import LineItem
 from integrations.shopify.payloads import Amount, AmountSet, Line, decode, payload_error
 from integrations.shopify.values import currency, money, text
@@ -21,7 +22,7 @@ LONGEST_REMEMBERED = 2048
 """Bytes of a line; longer ones are read anew, so that what is remembered stays within a few megabytes."""
 
 R = TypeVar("R")
-_LINE = msgspec.json.Decoder(Line)
+_LINE = decoding.decoder(Line)
 
 
 def to_lines(lines: Sequence[msgspec.Raw]) -> tuple[LineItem, ...]:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from connector import decoding
 from connector.codes import IssuedCodes
 from connector.platforms import Access, Gone, TransientError
 from integrations.shopify import queries_codes as documents
@@ -274,7 +275,7 @@ def _is_same(one: str, other: str) -> bool:
 
 def _read(content: msgspec.Raw | None, shape: type[S]) -> S:
     try:
-        return msgspec.json.decode(content or b"null", type=shape)
+        return decoding.decode(content or b"null", shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as misfit:
         raise TransientError("unreadable answer: no codes", platform=PLATFORM, call="codes found") from misfit
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 from woocommerce.oauth import OAuth
 
+from connector import decoding
 from connector.platforms import Access, AccessLost, NotPermitted, Rejected, ThrottledError, TransientError
 from integrations.transport import Answer, Transport, raise_for_status, retry_after
 from integrations.woocommerce.pace import pace_of
@@ -96,7 +97,7 @@ def check(answer: Answer, call: str) -> None:
 def error_of(answer: Answer) -> ErrorBody | None:
     """The REST error in an answer; None for a page, for other JSON and for nothing."""
     try:
-        return msgspec.json.decode(answer.body, type=ErrorBody)
+        return decoding.decode(answer.body, ErrorBody)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

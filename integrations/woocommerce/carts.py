@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from connector import decoding
 from connector.canonical import Channel, Checkout, Consent, ConsentState, Event, LineItem, Phone, Removed, Resource, Stage
 from connector.platforms import PayloadError
 from connector.rules.identity import normalise_email, parse_phone
@@ -265,6 +266,6 @@ def _time(value: str) -> datetime:
 
 def _is_bare(body: bytes) -> bool:
     try:
-        return bool(msgspec.json.decode(body, type=_Bare).action)
+        return bool(decoding.decode(body, _Bare).action)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False

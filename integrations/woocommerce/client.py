@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from connector import decoding
 from connector.platforms import Rejected, TransientError
 from integrations.transport import Answer, decode
 from integrations.woocommerce.calling import Call, send
@@ -196,7 +197,7 @@ def _name(told: Any, *, is_number: bool) -> str:
 
 def _outcome(raw: msgspec.Raw, call: str) -> BatchOutcome:
     try:
-        return msgspec.json.decode(raw, type=BatchOutcome)
+        return decoding.decode(raw, BatchOutcome)
     except msgspec.DecodeError as error:
         raise TransientError(f"unreadable answer: {error}", platform=PLATFORM, call=call) from error
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from connector import decoding
 from connector.platforms import Gone, PayloadError, PlatformError, Rejected, TransientError
 from integrations.transport import decode
 from integrations.woocommerce import client
@@ -179,7 +180,7 @@ def delete_coupon(call: Call, platform_id: int | str) -> None:
 def read_coupon(raw: bytes | msgspec.Raw) -> CouponBody:
     """One coupon of a list or batch. Raises TransientError for something else."""
     try:
-        return msgspec.json.decode(bytes(raw), type=CouponBody)
+        return decoding.decode(bytes(raw), CouponBody)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TransientError(f"unreadable answer: {error}", platform=PLATFORM, call="coupon") from error
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from connector import clock
+from connector import clock, decoding
 from connector.codes import CodeKind, CodeState, CodeStatus, DiscountCode, Restriction
 from connector.platforms import PayloadError, Rejected
 from integrations.woocommerce.payloads import PLATFORM, Meta, Number, Text
@@ -214,7 +214,7 @@ def former_end(body: CouponBody) -> tuple[bool, datetime | None]:
     if note is None or instant(body.date_expires_gmt) != SUSPENDED_AT:
         return False, None
     try:
-        told = msgspec.json.decode(note.value, type=str)
+        told = decoding.decode(note.value, str)
         return True, None if told == NO_END else instant(told)
     except (msgspec.DecodeError, PayloadError):
         return True, None

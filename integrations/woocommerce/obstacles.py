@@ -5,6 +5,7 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
+from connector import decoding
 from connector.checkups import Check, Verdict
 from connector.platforms import PlatformError, Rejected
 from integrations.transport import Answer, UntrustedError
@@ -121,7 +122,7 @@ def _no_such_page(call: Call) -> Check:
     url = f"{scheme}://{call.access.domain}/"
     try:
         answer = call.transport.send(PLATFORM, "index_plain", "GET", url, params={"rest_route": "/", "_fields": "namespaces"})
-        msgspec.json.decode(answer.body, type=_Index)
+        decoding.decode(answer.body, _Index)
     except (PlatformError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Check(ADDRESS, Verdict.BAD, cause="no_wordpress")
     return Check(PERMALINKS, Verdict.BAD, cause="plain")

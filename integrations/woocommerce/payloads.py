@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
+from connector import decoding
 from connector.platforms import PayloadError
 
 PLATFORM: Final[Literal["woocommerce"]] = "woocommerce"
@@ -244,7 +245,7 @@ def decode(body: bytes | msgspec.Raw, shape: type[T]) -> T:
     Raises PayloadError with reason `empty`, `not_json`, `store_error_body` (a signed REST error) or `shape`.
     """
     try:
-        return msgspec.json.decode(body, type=shape)
+        return decoding.decode(body, shape)
     except msgspec.ValidationError as error:
         raise _misshapen(body, error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -255,7 +256,7 @@ def decode(body: bytes | msgspec.Raw, shape: type[T]) -> T:
 
 def _misshapen(body: bytes | msgspec.Raw, error: msgspec.ValidationError) -> PayloadError:
     try:
-        told = msgspec.json.decode(body, type=ErrorBody)
+        told = decoding.decode(body, ErrorBody)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return PayloadError(f"unexpected shape: {error}", platform=PLATFORM, reason="shape")
     return PayloadError(f"the store sent its own error: {told.code}", platform=PLATFORM, reason="store_error_body")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from connector import decoding
 from connector.canonical import ShopProfile
 from connector.checkups import Check, Verdict
 from connector.hindrances import InstallHindered
@@ -167,7 +168,7 @@ def _is_in_the_way(answer: Answer, domain: str) -> bool:
 def _namespaces(answer: Answer) -> list[str]:
     """The programs that answer below /wp-json/; none if the store does not tell."""
     try:
-        return msgspec.json.decode(answer.body, type=_Index).namespaces
+        return decoding.decode(answer.body, _Index).namespaces
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from connector import decoding
 from integrations.transport import Answer
 from integrations.woocommerce.payloads import Text
 
@@ -143,13 +144,13 @@ def short(value: Any) -> str:
 
 def _read(value: Any, shape: type[T]) -> T | None:
     try:
-        return msgspec.convert(value, shape)
+        return decoding.convert(value, shape)
     except msgspec.ValidationError:
         return None
 
 
 def _decode(body: bytes, shape: type[T]) -> T | None:
     try:
-        return msgspec.json.decode(body, type=shape)
+        return decoding.decode(body, shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from connector import decoding
 from connector.canonical import Product, Variant
 from connector.platforms import Gone, PayloadError
 from integrations.woocommerce import client
@@ -50,7 +51,7 @@ class OnSale(msgspec.Struct, frozen=True):
 def read_on_sale(raw: bytes | msgspec.Raw) -> OnSale | None:
     """One product or variation; None if a plugin made something of it that is none."""
     try:
-        return msgspec.json.decode(raw, type=OnSale)
+        return decoding.decode(raw, OnSale)
     except msgspec.DecodeError:
         return None
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from connector import decoding
 from connector.platforms import PayloadError, Rejected, TransientError
 from integrations.woocommerce import client
 from integrations.woocommerce.calling import Call
@@ -86,7 +87,7 @@ def place_of(cursor: str | None) -> Place:
     if cursor is None:
         return Place()
     try:
-        return msgspec.json.decode(cursor, type=Place)
+        return decoding.decode(cursor, Place)
     except msgspec.DecodeError as error:
         raise Rejected("a cursor that is none of ours", platform=PLATFORM, call="changes") from error
 

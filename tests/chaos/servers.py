@@ -26,6 +26,7 @@ OURS = {
     "full_page_writes": "on",
 }
 START_SECONDS = 60.0
+REFUSAL = "FATAL:  the database system is "
 
 
 class Postgres:
@@ -118,9 +119,10 @@ class Postgres:
         self._home.remove()
 
     def last_words(self) -> str:
-        """The end of its log."""
+        """The end of its log, without the callers that it turned away: they are many, and say nothing of why."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        return " / ".join(lines[-6:]) or "it said nothing"
+        own = [line for line in lines if REFUSAL not in line]
+        return " / ".join(own[-12:]) or "it said nothing"
 
     def _move_to(self, directory: Path) -> Path:
         """The fresh data, copied by the server's own account to where it shall live."""

@@ -13,6 +13,7 @@ import msgspec
 from pydantic import SecretStr
 from rich.table import Table
 
+from connector import decoding
 from connector.canonical import ShopProfile
 from connector.cli.feed.files import NotADelivery, Recorded, read
 from connector.cli.process import console, upgrade, working
@@ -190,7 +191,7 @@ def _address(composition: Composition, one: Recorded, addresses: Mapping[tuple[s
 def _named_shop(one: Recorded) -> str:
     """The shop that the body says it is for, as privacy requests do; else the one of all recordings."""
     try:
-        return msgspec.json.decode(one.body, type=_Named).shop_domain or SHOPIFY_SHOP
+        return decoding.decode(one.body, _Named).shop_domain or SHOPIFY_SHOP
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return SHOPIFY_SHOP
 
