@@ -19,6 +19,7 @@ from tests.chaos.case import Case
 from tests.chaos.driver import Driver
 from tests.chaos.intake import Shoppers, absent, answers, audited, drive, row, settle, unprocessed
 from tests.chaos.report import Row
+from tests.chaos.servers import Postgres
 from tests.chaos.size import Size
 from tests.chaos.stack import Stack
 
@@ -27,7 +28,7 @@ DATA_MEGABYTES, LOG_MEGABYTES = 320, 128
 QUIET_SECONDS, FULL_SECONDS = 4.0, 20.0
 NOTICE_SECONDS = 5.0
 """So long after the first refusal every look at /readyz must be answered with 503."""
-RECOVERY_SECONDS = 60.0
+RECOVERY_SECONDS, STUCK_SECONDS = 60.0, 30.0
 PAGE = os.sysconf("SC_PAGE_SIZE")
 """A file on a full disk in memory ends where its last page ends."""
 LEAN = {"max_wal_size": "64MB", "min_wal_size": "32MB"}
@@ -160,8 +161,7 @@ def _fill_once(stack: Stack, disk: SmallDisk, driver: Driver, watch: Watch, seco
     time.sleep(seconds)
     freed_at = time.monotonic()
     disk.free()
-    # As an operator would, once there is room: a server that could not even recover has ended.
-    stack.postgres.start()
+    _start_again(stack.postgres)
     refused = [one.ended_at for one in driver.ledger.attempts if one.outcome == "failed" and filled_at < one.ended_at < freed_at]
     if not refused:
         return ["no delivery was refused while the disk was full: it was never felt"]
@@ -178,6 +178,21 @@ def _fill_once(stack: Stack, disk: SmallDisk, driver: Driver, watch: Watch, seco
         wrong.append(f"not back within {RECOVERY_SECONDS:.0f} s after the disk was freed")
     recoveries.append(time.monotonic() - freed_at)
     return wrong
+
+
+def _start_again(postgres: Postgres) -> None:
+    """
+    What an operator does once there is room.
+
+    A server that could not even recover has ended. Sometimes (18.6; 3 of some 700 times) its recovering process ended of the
+    full disk and the others never noticed: they take no connection, for ever, and have to be stopped first.
+    """
+    try:
+        postgres.start(STUCK_SECONDS)
+    except TimeoutError:
+        print(f"stopped, as it was stuck: {postgres.last_words()}", flush=True)
+        postgres.stop_immediately()
+        postgres.start()
 
 
 def _ended(stack: Stack) -> list[str]:
