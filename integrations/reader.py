@@ -17,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from connector import clock, log, wire
+from connector import clock, log, memory, wire
 from connector.asked import Reads
 from connector.metrics import Metrics
 from connector.wire import Answer, CallEnded, Request
@@ -63,6 +63,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     log.configure()
+    memory.settle()
     with socket.socket(fileno=0) as line:
         serve(line)
     # Calls that are under way have nobody left who wants to know.

@@ -11,13 +11,13 @@ import typer
 from pydantic import SecretStr, ValidationError
 from rich.console import Console
 
-from connector import log
+from connector import log, memory
 from connector.config import Settings
 from connector.errors import ConfigError, ConnectorError
 from connector.platforms import TransientError
 from connector.store import embedded
 from connector.store import migrate as migrations
-from connector.web.app import make_app, make_side, settle_memory
+from connector.web.app import make_app, make_side
 from connector.web.composition import Composition, compose
 from connector.web.server import allow_connections, listen, listening
 from integrations.registry import make_transport
@@ -97,7 +97,7 @@ def worker(settings: Settings) -> None:
     _need_shared(settings)
     log.configure()
     with compose(settings) as composition, _watched(composition), working(composition):
-        settle_memory()
+        memory.settle()
         _until_told(composition)
 
 
@@ -186,7 +186,7 @@ def _listen(composition: Composition) -> None:
     """Serve until told to end."""
     settings = composition.settings
     app = make_app(composition)
-    settle_memory()
+    memory.settle()
     allow_connections()
     listen(app, settings.host, settings.port, composition.departure, settings.drain_seconds)
 

@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 
 from connector.errors import NotFound, Refused
 from connector.rules.syncing import ACTIVE, Progress, RunKind, RunState, Scope, SliceState, plan, progress
-from connector.store import audit
+from connector.store import audit, db
 from connector.store.audit import SYSTEM, Actor
 from connector.store.db import app_now, wake_after_commit
 from connector.store.ids import public_id
@@ -223,7 +223,7 @@ def hold(session: Session, run: SyncRunRow) -> bool:
 
     Before the shop's inbox, never after it.
     """
-    return session.execute(_HOLD, {"id": run.id, "lease": run.lease, "span": LEASE}).scalar() is not None
+    return bool(db.run(session, _HOLD, {"id": run.id, "lease": run.lease, "span": LEASE}))
 
 
 def release(session: Session, run: SyncRunRow, *, due_at: datetime | None = None, error: str | None = None) -> None:
@@ -277,10 +277,10 @@ _CLAIM = text("""
         order by case kind when 'resync' then 0 when 'reconcile' then 1 else 2 end, id limit 1 for update skip locked
     ) returning id
 """)
-_HOLD = text("""
-    update sync_runs r set leased_until = app_now() + :span from shops s
-    where r.id = :id and r.lease = :lease and r.state = 'running' and s.id = r.shop_id and s.state = 'connected' returning r.id
-""")
+_HOLD = """
+    update sync_runs r set leased_until = app_now() + %(span)s from shops s
+    where r.id = %(id)s and r.lease = %(lease)s and r.state = 'running' and s.id = r.shop_id and s.state = 'connected' returning r.id
+"""
 _RELEASE = text("""
     update sync_runs set lease = null, leased_until = null, due_at = coalesce(:due, app_now()), error = coalesce(:error, error)
     where id = :id and lease = :lease

@@ -1,6 +1,5 @@
 """The composition root of the web: the webhook door in front, the pages and the API behind it."""
 
-import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
@@ -103,17 +102,6 @@ def make_side(composition: Composition) -> FastAPI:
     side.include_router(watching.side)
     add_error_pages(side)
     return side
-
-
-def settle_memory() -> None:
-    """
-    Spare the garbage collector what lives as long as the process: call it once, when everything is loaded and made.
-
-    A full collection walks every object; with our modules loaded one such pause shows in the door's slowest answers.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
 
 
 def make_pages(composition: Composition, lifespan: Lifespan | None = None, health: Health | None = None) -> SecurityHeaders:
