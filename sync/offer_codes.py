@@ -16,7 +16,7 @@ from connector.errors import NotFound
 from connector.platforms import Access, AccessLost, Codes, PlatformError, ShopClosed, ThrottledError, TransientError
 from connector.reading import Page
 from connector.store import codes, offer_code_work, offer_work, shops
-from connector.store.db import app_now, wake_after_commit
+from connector.store.db import app_now, is_for_now, wake_after_commit
 from connector.store.offer_code_work import QUIET, Act, Outcome, Result, Task
 from connector.store.offer_codes import NEVER
 from sync import code_calls
@@ -33,6 +33,8 @@ SOONEST_SECONDS, LATEST_SECONDS = 15.0, 300.0
 LATEST_END_SECONDS = 5.0
 """A store that is there again must refuse what has ended within a minute (RL-142); one task in so many seconds is no load for it."""
 NO_ACCESS_SECONDS = 60.0
+TRIES, PAUSE_SECONDS = 3, 0.2
+"""What a store did is written down at once or soon: forgotten, it would be asked again when the claim has run out, minutes later."""
 _MUST_END = frozenset({Act.SUSPEND, Act.WITHDRAW})
 
 log = structlog.get_logger()
@@ -104,7 +106,7 @@ def _work(services: Services, shop_id: int, task: Task) -> None:
         _postpone_after(services, shop_id, task, error)
     else:
         for part, its_done in done:
-            _settle(services, shop_id, part, its_done)
+            _write_down(services, shop_id, part, its_done)
 
 
 def _ask(services: Services, shop_id: int, task: Task) -> Sequence[tuple[Task, Done]]:
@@ -126,6 +128,19 @@ def _ask(services: Services, shop_id: int, task: Task) -> Sequence[tuple[Task, D
         return code_calls.suspend_ended(store, task) if len(task.rows) > 1 and task.act is Act.SUSPEND else [(task, call(store, task))]
 
     return call_shop(services, shop_id, ask)
+
+
+def _write_down(services: Services, shop_id: int, task: Task, done: Done) -> None:
+    """Settle a task, and try again if the database cannot do it now, as where others hold what it needs for too long."""
+    for left in reversed(range(TRIES)):
+        try:
+            _settle(services, shop_id, task, done)
+            return
+        except Exception as error:
+            if not left or not is_for_now(error):
+                raise
+            log.warning("offer_codes.not_written", shop_id=shop_id, act=task.act.value, error=type(error).__name__)
+        time.sleep(PAUSE_SECONDS)
 
 
 def _settle(services: Services, shop_id: int, task: Task, done: Done) -> None:

@@ -38,9 +38,13 @@ log = structlog.get_logger()
 
 
 def tend(services: Services, shop_id: int, limit: int = BATCH) -> int:
-    """Look at a shop's offers, and at up to `limit` orders that changed; returns how many orders were looked at."""
+    """
+    Look at a shop's offers, and at up to `limit` orders that changed; returns how many orders were looked at.
+
+    Nothing is done, and nobody waited for, if somebody else is looking.
+    """
     with services.db.transaction(shop=shop_id) as session:
-        work = offer_work.hold(session, shop_id)
+        work = offer_work.hold(session, shop_id) if offer_work.is_free(session, shop_id) else None
         if work is None:
             return 0
         shop, now = shops.get_shop(session, shop_id), app_now(session)

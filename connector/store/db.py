@@ -28,6 +28,7 @@ LOCK_TIMEOUT_MS = 10_000
 ANSWER_SECONDS = 20.0
 """Longer than the server's own limit of a statement: reached only if server or network answer nothing at all."""
 CONNECT_SECONDS = 5
+CANCELED = "57014"
 PASSING_STATES = ("08", "25P03", "40", "53", "55P03", "57P")
 """SQLSTATEs, or how they begin: connection lost, idle for too long, deadlock, out of room, lock not available, server stopping."""
 TRUSTED_SECONDS = 0.5
@@ -172,6 +173,11 @@ def is_passing(error: Exception) -> bool:
         return False
     state: str | None = getattr(error.orig, "sqlstate", None)
     return isinstance(error, OperationalError) if state is None else state.startswith(PASSING_STATES)
+
+
+def is_for_now(error: Exception) -> bool:
+    """True as `is_passing`, and where a statement was given up as it took too long: most often it waited for others."""
+    return is_passing(error) or (isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == CANCELED)
 
 
 def is_refusal(error: Exception) -> bool:

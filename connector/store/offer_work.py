@@ -22,6 +22,17 @@ def begin(session: Session, shop_id: int) -> None:
     session.execute(text("insert into offer_work (shop_id) values (:shop) on conflict do nothing"), {"shop": shop_id})
 
 
+def is_free(session: Session, shop_id: int) -> bool:
+    """
+    Whether nobody else looks at this shop's offers just now; if so, nobody else does until the transaction ends. Before `hold`.
+
+    Who rings after each change finds many looking at the same: they would all wait for one another's turn, with the threads of all
+    workers, and those who only write what a store did behind them. What came too late for this look is due, and found by the next sweep.
+    """
+    statement = text("select pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+    return bool(session.execute(statement, {"name": f"{JOB} {shop_id}"}).scalar_one())
+
+
 def hold(session: Session, shop_id: int) -> OfferWorkRow | None:
     """Until the transaction ends nobody else decides about this shop's offers and grants; None: there are none."""
     statement = select(OfferWorkRow).where(col(OfferWorkRow.shop_id) == shop_id).with_for_update()

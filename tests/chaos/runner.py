@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from connector.store.embedded_home import ELSEWHERE
 from tests.chaos import nursery
@@ -30,7 +31,7 @@ GRACE_SECONDS = 60.0
 
 def run_one(case: Case, size: Size, seed: int, out: Path | None) -> int:
     """Run a case here; what it raises is a red row."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that its stack is taken apart
+    signal.signal(signal.SIGTERM, _give_up)
     with tempfile.TemporaryDirectory(prefix="connector-chaos-", dir=ELSEWHERE) as directory:
         rows = rows_of(case, size, seed, Path(directory))
     if out is not None:
@@ -38,6 +39,12 @@ def run_one(case: Case, size: Size, seed: int, out: Path | None) -> int:
     else:
         print_table(rows)
     return 0 if all(row.is_green for row in rows) else 1
+
+
+def _give_up(number: int, frame: FrameType | None) -> None:
+    """Say where we stood, and end in a way that takes the case's stack apart."""
+    traceback.print_stack(frame, limit=12)
+    sys.exit(128 + number)
 
 
 def rows_of(case: Case, size: Size, seed: int, directory: Path) -> list[Row]:

@@ -106,6 +106,13 @@ def test_a_case_that_overruns_its_limit_is_ended_and_red(tmp_path: Path, bed: Se
     assert all("overran its limit" in row.violations[0] for row in child.rows)
 
 
+def test_a_case_that_is_ended_says_where_it_stood(tmp_path: Path, bed: Seedbed) -> None:
+    child = Child(CASES[0], TENTH, 5, tmp_path, bed)
+    child.limit = 3.0
+    child.run()
+    assert all("in run_one" in row.violations[0] for row in child.rows)
+
+
 def test_a_case_whose_process_comes_to_nothing_is_red(tmp_path: Path, bed: Seedbed) -> None:
     child = Child(Case("no such case", ("RL-101",), lambda size, seed, directory: []), TENTH, 5, tmp_path, bed)
     child.run()

@@ -5,7 +5,7 @@ from psycopg import errors
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 
-from connector.store.db import Database, Wake, app_now, engine_url, is_passing, libpq_url, wake_after_commit
+from connector.store.db import Database, Wake, app_now, engine_url, is_for_now, is_passing, libpq_url, wake_after_commit
 from tests.conftest import TestShop
 
 
@@ -103,3 +103,17 @@ def test_now_is_the_databases(db: Database) -> None:
 )
 def test_only_trouble_of_the_databases_own_is_passing(error: Exception, passing: bool) -> None:
     assert is_passing(error) is passing
+
+
+@pytest.mark.parametrize(
+    ("error", "for_now"),
+    [
+        (OperationalError("s", None, errors.QueryCanceled()), True),
+        (OperationalError("s", None, errors.LockNotAvailable()), True),
+        (OperationalError("s", None, errors.ProgramLimitExceeded()), False),
+        (DBAPIError("s", None, errors.UniqueViolation()), False),
+        (RuntimeError(), False),
+    ],
+)
+def test_a_statement_that_was_given_up_may_do_another_time(error: Exception, for_now: bool) -> None:
+    assert is_for_now(error) is for_now

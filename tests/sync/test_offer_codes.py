@@ -3,11 +3,17 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
+from psycopg.errors import LockNotAvailable, QueryCanceled
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session
 
 from connector.canonical import PaymentState
 from connector.codes import CodeKind, DiscountCode
 from connector.platforms import NotPermitted, Rejected, ShopClosed, ThrottledError, TransientError
+from connector.store import offer_work
+from connector.store.offer_tables import OfferWorkRow
 from sync import offer_codes as making
 from sync.jobs import Job
 from sync.services import Services
@@ -76,6 +82,28 @@ class TestOwn:
         assert set(made) <= set(desk.store.codes())
         assert len(desk.store.codes()) == 2
         assert grant.code in desk.store.codes()
+
+    @pytest.mark.parametrize("error", [LockNotAvailable(), QueryCanceled()])
+    def test_what_the_store_did_is_written_down_soon_where_the_database_cannot_at_once(
+        self, desk: CodeDesk, monkeypatch: pytest.MonkeyPatch, error: psycopg.Error
+    ) -> None:
+        held: list[int] = []
+        hold = offer_work.hold
+
+        def hold_late(session: Session, shop_id: int) -> OfferWorkRow | None:
+            held.append(shop_id)
+            if len(held) < making.TRIES:
+                raise OperationalError("select", None, error)
+            return hold(session, shop_id)
+
+        desk.publish_own()
+        order = desk.buy()
+        monkeypatch.setattr(making, "PAUSE_SECONDS", 0.0)
+        with monkeypatch.context() as slow:
+            slow.setattr(offer_work, "hold", hold_late)
+            making.make_codes(desk.services, desk.shop_id)
+        assert len(held) >= making.TRIES
+        assert (desk.grant(order).state, desk.store.count("issue_code")) == ("live", 1)
 
     def test_who_dies_between_call_and_record_leaves_it_to_the_next_one(self, desk: CodeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
         desk.publish_own()

@@ -10,7 +10,7 @@ from connector.canonical import DisputeChanged, PaymentState, Removed, Resource,
 from connector.codes import CodeKind, CodeStatus, Restriction
 from connector.errors import Refused
 from connector.rules.offers import CodeMode
-from connector.store import offers, shops
+from connector.store import offer_work, offers, shops
 from connector.store.work import hold_inbox
 from sync import apply
 from sync import offers as tending
@@ -38,6 +38,18 @@ def test_an_unpaid_order_is_looked_at_again_when_it_is_paid(desk: OfferDesk, act
     order = desk.buy(payment_state=PaymentState.PENDING, paid_at=None)
     assert (desk.grants(), desk.decision(order)) == ([], None)
     desk.change_order(order, payment_state=PaymentState.PAID, paid_at=desk.now)
+    assert desk.decision(order) == "granted"
+
+
+def test_who_finds_somebody_looking_waits_for_nobody_and_what_is_due_is_found_by_the_next_sweep(desk: OfferDesk, active: str) -> None:
+    with desk.services.db.transaction(shop=desk.shop_id) as theirs:
+        assert offer_work.is_free(theirs, desk.shop_id)
+        assert offer_work.hold(theirs, desk.shop_id) is not None
+        order = desk.buy()
+        assert (desk.grants(), desk.decision(order)) == ([], None)
+    with desk.services.db.system_transaction("the sweep") as session:
+        assert offer_work.shops_with_due(session, 10) == [desk.shop_id]
+    desk.tend()
     assert desk.decision(order) == "granted"
 
 

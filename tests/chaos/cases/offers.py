@@ -85,7 +85,7 @@ def run(size: Size, seed: int, directory: Path) -> list[Row]:
         stores = (made.world.sandbox.shopify.faults, made.world.sandbox.woocommerce.faults)
         given = _set_up(made, size.count(OFFERS), rng)
         try:
-            if _await_codes(made, given, found):
+            if _await_codes(made, given, found, size.seconds(MAKING_SECONDS, least=150.0)):
                 _end(made, given, found, seed)
                 _recover(made, given, found)
         finally:
@@ -151,12 +151,12 @@ def _give(session: Session, shop: ShopRow, number: int, *, is_unique: bool) -> G
     return Given(shop.id, shop.platform, grant.id, grant.link_token)
 
 
-def _await_codes(made: Production, given: Sequence[Given], found: Found) -> bool:
+def _await_codes(made: Production, given: Sequence[Given], found: Found, most: float) -> bool:
     """Wait until the stores have all codes, and look that each link shows one that its store honours."""
     began = time.monotonic()
     waits = "select count(*) from offer_codes where wanted <> actual"
     preparing = "select count(*) from grants where state = 'preparing'"
-    is_made = made.stack.wait_until(lambda: made.stack.one(waits) + made.stack.one(preparing) == 0, MAKING_SECONDS, pause=0.5)
+    is_made = made.stack.wait_until(lambda: made.stack.one(waits) + made.stack.one(preparing) == 0, most, pause=0.5)
     found.figures["codes made in"] = f"{time.monotonic() - began:.0f} s"
     with made.stack.connect() as connection:
         codes = dict(connection.execute("select id, code from grants").fetchall())
