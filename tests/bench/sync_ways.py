@@ -21,8 +21,8 @@ WORKERS, BASE, PER_RECORD = 4, 0.3, 0.02
 """The model of a small store: so many requests at once, seconds for each and for each of its orders."""
 CEILING = WORKERS * sync_woo.MOST_ON_A_PAGE / (BASE + PER_RECORD * sync_woo.MOST_ON_A_PAGE)
 """Orders a second that it can give at most, in whole pages."""
-MODEL_SECONDS, SLOWER_SECONDS = 30.0, 25.0
-MODEL_ORDERS = 12_000
+MODEL_SECONDS, SLOWER_SECONDS = 60.0, 25.0
+MODEL_ORDERS = 16_000
 BACK_OFF_PAGES = 3
 BUCKET_SECONDS = 40.0
 RUN_SECONDS = 280.0
