@@ -44,7 +44,7 @@ def tend(services: Services, shop_id: int, limit: int = BATCH) -> int:
     Nothing is done, and nobody waited for, if somebody else is looking.
     """
     with services.db.transaction(shop=shop_id) as session:
-        work = offer_work.hold(session, shop_id) if offer_work.is_free(session, shop_id) else None
+        work = offer_work.hold(session, shop_id) if offer_work.try_look(session, shop_id) else None
         if work is None:
             return 0
         shop, now = shops.get_shop(session, shop_id), app_now(session)

@@ -29,6 +29,7 @@ ANSWER_SECONDS = 20.0
 """Longer than the server's own limit of a statement: reached only if server or network answer nothing at all."""
 CONNECT_SECONDS = 5
 CANCELED = "57014"
+"""SQLSTATE of a statement that was given up."""
 PASSING_STATES = ("08", "25P03", "40", "53", "55P03", "57P")
 """SQLSTATEs, or how they begin: connection lost, idle for too long, deadlock, out of room, lock not available, server stopping."""
 TRUSTED_SECONDS = 0.5

@@ -13,6 +13,7 @@ from sqlmodel import Session, col
 from connector.store.db import run, wake_after_commit
 from connector.store.offer_tables import OfferWorkRow
 from connector.store.upserts import as_array
+from connector.store.work import try_lock
 
 JOB = "tend_offers"
 
@@ -22,15 +23,14 @@ def begin(session: Session, shop_id: int) -> None:
     session.execute(text("insert into offer_work (shop_id) values (:shop) on conflict do nothing"), {"shop": shop_id})
 
 
-def is_free(session: Session, shop_id: int) -> bool:
+def try_look(session: Session, shop_id: int) -> bool:
     """
-    Whether nobody else looks at this shop's offers just now; if so, nobody else does until the transaction ends. Before `hold`.
+    Until the transaction ends nobody else looks at this shop's offers; false at once if somebody does now. Before `hold`.
 
     Who rings after each change finds many looking at the same: they would all wait for one another's turn, with the threads of all
     workers, and those who only write what a store did behind them. What came too late for this look is due, and found by the next sweep.
     """
-    statement = text("select pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
-    return bool(session.execute(statement, {"name": f"{JOB} {shop_id}"}).scalar_one())
+    return try_lock(session, f"{JOB} {shop_id}")
 
 
 def hold(session: Session, shop_id: int) -> OfferWorkRow | None:

@@ -62,6 +62,11 @@ def try_lock_webhooks(session: Session, shop_id: int) -> bool:
 
 def _try_lock(session: Session, name: str, idle_seconds: int) -> bool:
     session.execute(text(f"set local idle_in_transaction_session_timeout = '{idle_seconds}s'"))
+    return try_lock(session, name)
+
+
+def try_lock(session: Session, name: str) -> bool:
+    """Until the end of the transaction nobody else gets the lock of this name; false at once if somebody has it."""
     statement = text("select pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
     return bool(session.execute(statement, {"name": name}).scalar_one())
 

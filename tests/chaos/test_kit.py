@@ -108,7 +108,7 @@ def test_a_case_that_overruns_its_limit_is_ended_and_red(tmp_path: Path, bed: Se
 
 def test_a_case_that_is_ended_says_where_it_stood(tmp_path: Path, bed: Seedbed) -> None:
     child = Child(CASES[0], TENTH, 5, tmp_path, bed)
-    child.limit = 3.0
+    child.limit = 6.0
     child.run()
     assert all("in run_one" in row.violations[0] for row in child.rows)
 

@@ -43,7 +43,7 @@ def test_an_unpaid_order_is_looked_at_again_when_it_is_paid(desk: OfferDesk, act
 
 def test_who_finds_somebody_looking_waits_for_nobody_and_what_is_due_is_found_by_the_next_sweep(desk: OfferDesk, active: str) -> None:
     with desk.services.db.transaction(shop=desk.shop_id) as theirs:
-        assert offer_work.is_free(theirs, desk.shop_id)
+        assert offer_work.try_look(theirs, desk.shop_id)
         assert offer_work.hold(theirs, desk.shop_id) is not None
         order = desk.buy()
         assert (desk.grants(), desk.decision(order)) == ([], None)
